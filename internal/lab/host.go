@@ -1,0 +1,170 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// A Host is one network namespace. Its methods may be called from any goroutine.
+type Host struct {
+	Name string // the namespace's name, as ip netns shows it
+	lab  *Lab
+	ns   netns.NsHandle
+	nl   *netlink.Handle // a netlink socket in that namespace: changing a link is one system call
+}
+
+// Do calls f on a thread inside the host's namespace: sockets that f opens belong to the host. A goroutine started by f
+// runs elsewhere.
+func (h *Host) Do(f func() error) error {
+	runtime.LockOSThread()
+	home, err := netns.Get()
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("read the namespace of this thread: %w", err)
+	}
+	defer home.Close()
+	if err := netns.Set(h.ns); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("enter %s: %w", h.Name, err)
+	}
+	defer func() {
+		// A thread that cannot come home stays locked, and the runtime ends it with its goroutine.
+		if netns.Set(home) == nil {
+			runtime.UnlockOSThread()
+		}
+	}()
+	return f()
+}
+
+// Dial opens a connection from the host to a literal address.
+func (h *Host) Dial(network, address string, timeout time.Duration) (net.Conn, error) {
+	var c net.Conn
+	err := h.Do(func() (err error) {
+		c, err = net.DialTimeout(network, address, timeout)
+		return err
+	})
+	return c, err
+}
+
+// Listen opens a TCP listener on the host.
+func (h *Host) Listen(network, address string) (net.Listener, error) {
+	var l net.Listener
+	err := h.Do(func() (err error) {
+		l, err = net.Listen(network, address)
+		return err
+	})
+	return l, err
+}
+
+// Run runs a command on the host and returns what it printed.
+func (h *Host) Run(name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", h.Name, name}, args...)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("%s on %s: %w: %s", name, h.Name, err, strings.TrimSpace(string(out)))
+	}
+	return string(out), nil
+}
+
+// sysctl writes values below /proc/sys; the files under net belong to the namespace of the thread that opens them.
+func (h *Host) sysctl(pairs ...string) error {
+	return h.Do(func() error {
+		for _, p := range pairs {
+			k, v, _ := strings.Cut(p, "=")
+			if err := os.WriteFile("/proc/sys/"+k, []byte(v), 0o644); err != nil {
+				return fmt.Errorf("sysctl on %s: %w", h.Name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// link returns the host's interface of that name.
+func (h *Host) link(name string) (netlink.Link, error) {
+	l, err := h.nl.LinkByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("interface %s of %s: %w", name, h.Name, err)
+	}
+	return l, nil
+}
+
+// setup gives an interface its addresses and switches it on.
+func (h *Host) setup(name string, prefixes ...string) error {
+	l, err := h.link(name)
+	if err != nil {
+		return err
+	}
+	for _, p := range prefixes {
+		if err := h.addAddress(l, p); err != nil {
+			return err
+		}
+	}
+	if err := h.nl.LinkSetUp(l); err != nil {
+		return fmt.Errorf("switch on %s of %s: %w", name, h.Name, err)
+	}
+	return nil
+}
+
+func (h *Host) addAddress(l netlink.Link, prefix string) error {
+	a, err := netlink.ParseAddr(prefix)
+	if err != nil {
+		return fmt.Errorf("address %q: %w", prefix, err)
+	}
+	// Even where duplicates are not looked for, an IPv6 address is tentative for a moment and the kernel picks another source.
+	if a.IP.To4() == nil {
+		a.Flags |= unix.IFA_F_NODAD
+	}
+	if err := h.nl.AddrReplace(l, a); err != nil {
+		return fmt.Errorf("add %s to %s of %s: %w", prefix, l.Attrs().Name, h.Name, err)
+	}
+	return nil
+}
+
+func (h *Host) delAddress(l netlink.Link, prefix string) error {
+	a, err := netlink.ParseAddr(prefix)
+	if err != nil {
+		return fmt.Errorf("address %q: %w", prefix, err)
+	}
+	if err := h.nl.AddrDel(l, a); err != nil {
+		return fmt.Errorf("remove %s from %s of %s: %w", prefix, l.Attrs().Name, h.Name, err)
+	}
+	return nil
+}
+
+// defaultRoute is the route of that metric by gateway over l; the family is the gateway's.
+func defaultRoute(l netlink.Link, gateway netip.Addr, metric int) *netlink.Route {
+	all := net.IPNet{IP: net.IPv4zero, Mask: net.CIDRMask(0, 32)}
+	if gateway.Is6() {
+		all = net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
+	}
+	return &netlink.Route{LinkIndex: l.Attrs().Index, Dst: &all, Gw: gateway.AsSlice(), Priority: metric}
+}
+
+func (h *Host) addDefault(l netlink.Link, gateway netip.Addr, metric int) error {
+	if err := h.nl.RouteReplace(defaultRoute(l, gateway, metric)); err != nil {
+		return fmt.Errorf("default route of %s by %s: %w", h.Name, gateway, err)
+	}
+	return nil
+}
+
+func (h *Host) delDefault(l netlink.Link, gateway netip.Addr, metric int) error {
+	if err := h.nl.RouteDel(defaultRoute(l, gateway, metric)); err != nil {
+		return fmt.Errorf("remove the default route of %s by %s: %w", h.Name, gateway, err)
+	}
+	return nil
+}

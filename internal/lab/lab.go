@@ -1,0 +1,421 @@
+//go:build linux
+
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// The addresses of the lab, from RFC 5737 and RFC 3849.
+var (
+	ClientV4  = netip.MustParsePrefix("192.0.2.10/24")
+	ClientV4B = netip.MustParsePrefix("192.0.2.11/24") // what ChangeAddress moves the client to
+	GatewayV4 = netip.MustParsePrefix("192.0.2.1/24")
+	OuterV4   = netip.MustParsePrefix("198.51.100.1/24") // the gateway's other side
+	ServerV4  = netip.MustParsePrefix("198.51.100.10/24")
+	AdapterV4 = netip.MustParsePrefix("203.0.113.10/24") // of the virtual adapter
+	DeadEndV4 = netip.MustParsePrefix("203.0.113.1/24")
+
+	ClientV6  = netip.MustParsePrefix("2001:db8:1::10/64")
+	ClientV6B = netip.MustParsePrefix("2001:db8:1::11/64")
+	GatewayV6 = netip.MustParsePrefix("2001:db8:1::1/64")
+	OuterV6   = netip.MustParsePrefix("2001:db8:2::1/64")
+	ServerV6  = netip.MustParsePrefix("2001:db8:2::10/64")
+	AdapterV6 = netip.MustParsePrefix("2001:db8:3::10/64")
+	DeadEndV6 = netip.MustParsePrefix("2001:db8:3::1/64")
+)
+
+// The interfaces of the client.
+const (
+	Egress  = "eth0" // leads to the gateway
+	Adapter = "vm0"  // the virtual machine's
+)
+
+// A Lab is one network of five hosts. Several may stand side by side.
+type Lab struct {
+	Client, Switch, Gateway, Server, DeadEnd *Host
+
+	Dir string // for configurations and data of servers; removed with the lab
+
+	nft *nftSwitch // in the gateway
+
+	mu    sync.Mutex // guards procs
+	procs []*Proc
+	once  sync.Once
+}
+
+// counter numbers the labs of this process.
+var counter atomic.Int32
+
+// Missing says what this machine lacks for a lab, in words for a skipped test; empty when nothing. tools are programs
+// that are needed besides ip and nft.
+func Missing(tools ...string) string {
+	if os.Geteuid() != 0 {
+		return "network namespaces need root"
+	}
+	for _, tool := range append([]string{"ip", "nft"}, tools...) {
+		if _, err := lookTool(tool); err != nil {
+			return tool + " is not installed"
+		}
+	}
+	return noNamespaces()
+}
+
+// noNamespaces tries once whether namespaces can be made here: a container may run as root and not be allowed to.
+var noNamespaces = sync.OnceValue(func() string {
+	name := fmt.Sprintf("hf%d-try", os.Getpid())
+	if out, err := exec.Command("ip", "netns", "add", name).CombinedOutput(); err != nil {
+		return "network namespaces cannot be made here: " + strings.TrimSpace(string(out))
+	}
+	if out, err := exec.Command("ip", "netns", "del", name).CombinedOutput(); err != nil {
+		return "network namespaces cannot be removed here: " + strings.TrimSpace(string(out))
+	}
+	return ""
+})
+
+// lookTool finds a program also where an ordinary user's PATH does not look.
+func lookTool(name string) (string, error) {
+	if p, err := exec.LookPath(name); err == nil {
+		return filepath.Abs(p)
+	}
+	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/local/sbin"} {
+		if p, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("%s: %w", name, exec.ErrNotFound)
+}
+
+// Need skips the test, saying why, where a lab with these tools cannot be built.
+func Need(t testing.TB, tools ...string) {
+	t.Helper()
+	if why := Missing(tools...); why != "" {
+		t.Skip("skipped: " + why)
+	}
+}
+
+// New builds a lab for the test and removes it when the test ends, in whatever way. It skips the test where a lab
+// cannot be built.
+func New(t testing.TB) *Lab {
+	t.Helper()
+	Need(t)
+	l, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return l
+}
+
+// Open builds a lab. The caller closes it.
+func Open() (*Lab, error) {
+	sweepOnce()
+	l := &Lab{}
+	if err := l.build(); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("build the lab: %w", err)
+	}
+	return l, nil
+}
+
+func (l *Lab) build() (err error) {
+	if l.Dir, err = os.MkdirTemp("", "holdfast-lab"); err != nil {
+		return err
+	}
+	prefix := fmt.Sprintf("hf%d-%d-", os.Getpid(), counter.Add(1))
+	hosts := []struct {
+		at   **Host
+		name string
+	}{
+		{&l.Client, "client"}, {&l.Switch, "switch"}, {&l.Gateway, "gateway"}, {&l.Server, "server"}, {&l.DeadEnd, "deadend"},
+	}
+	var batch strings.Builder
+	for _, h := range hosts {
+		fmt.Fprintf(&batch, "netns add %s%s\n", prefix, h.name)
+	}
+	cmd := exec.Command("ip", "-batch", "-")
+	cmd.Stdin = strings.NewReader(batch.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		removeNamespaces(prefix)
+		return fmt.Errorf("ip netns add: %w: %s", err, out)
+	}
+	for _, h := range hosts {
+		*h.at = &Host{Name: prefix + h.name, lab: l, ns: netns.None()}
+	}
+	for _, h := range hosts {
+		host := *h.at
+		if host.ns, err = netns.GetFromName(host.Name); err != nil {
+			return fmt.Errorf("open %s: %w", host.Name, err)
+		}
+		if host.nl, err = netlink.NewHandleAt(host.ns, unix.NETLINK_ROUTE); err != nil {
+			return fmt.Errorf("netlink in %s: %w", host.Name, err)
+		}
+		// No surprises: addresses are usable at once, no filter by source, no router discovery beside our routes.
+		if err := host.sysctl(
+			"net/ipv4/conf/all/rp_filter=0", "net/ipv4/conf/default/rp_filter=0",
+			"net/ipv6/conf/all/accept_dad=0", "net/ipv6/conf/default/accept_dad=0",
+			"net/ipv6/conf/all/accept_ra=0", "net/ipv6/conf/default/accept_ra=0",
+			"net/ipv6/conf/default/router_solicitations=0",
+		); err != nil {
+			return err
+		}
+		if err := host.setup("lo"); err != nil {
+			return err
+		}
+	}
+	// The gateway keeps its IPv6 addresses over a down and up, as a router does whose daemon puts them back.
+	if err := l.Gateway.sysctl("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1",
+		"net/ipv6/conf/all/keep_addr_on_down=1", "net/ipv6/conf/default/keep_addr_on_down=1"); err != nil {
+		return err
+	}
+	return l.wire()
+}
+
+// wire lays the cables and gives out addresses and routes.
+func (l *Lab) wire() error {
+	cables := []struct {
+		a    *Host
+		aEnd string
+		b    *Host
+		bEnd string
+	}{
+		{l.Client, Egress, l.Switch, "p-client"},
+		{l.Gateway, "lan0", l.Switch, "p-gateway"},
+		{l.Gateway, "wan0", l.Server, "eth0"},
+		{l.Client, Adapter, l.DeadEnd, "eth0"},
+	}
+	for _, c := range cables {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name = c.aEnd
+		v := netlink.NewVeth(attrs)
+		v.PeerName, v.PeerNamespace = c.bEnd, netlink.NsFd(c.b.ns)
+		if err := c.a.nl.LinkAdd(v); err != nil {
+			return fmt.Errorf("cable from %s of %s: %w", c.aEnd, c.a.Name, err)
+		}
+	}
+
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = "br0"
+	snoop := false // neighbour discovery is multicast: flood it
+	if err := l.Switch.nl.LinkAdd(&netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: &snoop}); err != nil {
+		return fmt.Errorf("bridge: %w", err)
+	}
+	bridge, err := l.Switch.link("br0")
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"p-client", "p-gateway"} {
+		port, err := l.Switch.link(name)
+		if err != nil {
+			return err
+		}
+		if err := l.Switch.nl.LinkSetMaster(port, bridge); err != nil {
+			return fmt.Errorf("plug %s into the bridge: %w", name, err)
+		}
+	}
+
+	for _, s := range []struct {
+		h        *Host
+		name     string
+		prefixes []netip.Prefix
+	}{
+		{l.Switch, "br0", nil}, {l.Switch, "p-client", nil}, {l.Switch, "p-gateway", nil},
+		{l.Gateway, "lan0", []netip.Prefix{GatewayV4, GatewayV6}},
+		{l.Gateway, "wan0", []netip.Prefix{OuterV4, OuterV6}},
+		{l.Server, "eth0", []netip.Prefix{ServerV4, ServerV6}},
+		{l.DeadEnd, "eth0", []netip.Prefix{DeadEndV4, DeadEndV6}},
+		{l.Client, Egress, []netip.Prefix{ClientV4, ClientV6}},
+		{l.Client, Adapter, []netip.Prefix{AdapterV4, AdapterV6}},
+	} {
+		var texts []string
+		for _, p := range s.prefixes {
+			texts = append(texts, p.String())
+		}
+		if err := s.h.setup(s.name, texts...); err != nil {
+			return err
+		}
+	}
+	eth0, err := l.Server.link("eth0")
+	if err != nil {
+		return err
+	}
+	for _, gw := range []netip.Addr{OuterV4.Addr(), OuterV6.Addr()} {
+		if err := l.Server.addDefault(eth0, gw, 0); err != nil {
+			return err
+		}
+	}
+	if err := l.clientRoutes(); err != nil {
+		return err
+	}
+	if err := l.handOver(); err != nil {
+		return err
+	}
+	l.nft, err = newNFT(l.Gateway)
+	return err
+}
+
+// handOver lets what arrives at the client be received on any processor. On a veth everything up to the answer happens
+// inside the system call that sent the question: an ICMPv6 error would come while connect still holds the socket, and the
+// kernel would only note it (tcp_v6_err: sock_owned_by_user). On real cables an answer comes later than that.
+func (l *Lab) handOver() error {
+	mask := big.NewInt(0)
+	for i := range runtime.NumCPU() {
+		mask.SetBit(mask, i, 1)
+	}
+	if mask.BitLen() > 32 { // the file's format puts commas between words; the first 32 are enough
+		mask.SetInt64(0xffffffff)
+	}
+	_, err := l.Client.Run("sh", "-c", "echo "+mask.Text(16)+" >/sys/class/net/"+Egress+"/queues/rx-0/rps_cpus")
+	return err
+}
+
+// egressMetric is what a DHCP client gives an Ethernet interface (NetworkManager's figure).
+const egressMetric = 100
+
+// clientRoutes sets the client's default routes, as its DHCP client would.
+func (l *Lab) clientRoutes() error {
+	eth0, err := l.Client.link(Egress)
+	if err != nil {
+		return err
+	}
+	for _, gw := range []netip.Addr{GatewayV4.Addr(), GatewayV6.Addr()} {
+		if err := l.Client.addDefault(eth0, gw, egressMetric); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AdapterRoute gives the virtual adapter default routes of a higher metric: with the egress gone, the kernel's look-up
+// still succeeds, and leads nowhere.
+func (l *Lab) AdapterRoute() error {
+	vm, err := l.Client.link(Adapter)
+	if err != nil {
+		return err
+	}
+	for _, gw := range []netip.Addr{DeadEndV4.Addr(), DeadEndV6.Addr()} {
+		if err := l.Client.addDefault(vm, gw, 500); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close ends every process of the lab and removes its namespaces.
+func (l *Lab) Close() {
+	l.once.Do(func() {
+		l.mu.Lock()
+		procs := l.procs
+		l.mu.Unlock()
+		for _, p := range procs {
+			p.Kill()
+		}
+		if l.nft != nil {
+			l.nft.close()
+		}
+		for _, h := range []*Host{l.Client, l.Switch, l.Gateway, l.Server, l.DeadEnd} {
+			if h == nil {
+				continue
+			}
+			killInside(h.Name)
+			if h.nl != nil {
+				h.nl.Close()
+			}
+			if h.ns.IsOpen() {
+				h.ns.Close()
+			}
+			deleteNamespace(h.Name)
+		}
+		if l.Dir != "" {
+			os.RemoveAll(l.Dir)
+		}
+	})
+}
+
+// netnsDir is where ip keeps the names of namespaces.
+const netnsDir = "/run/netns"
+
+var ownName = regexp.MustCompile(`^hf(\d+)-(?:\d+-)?[a-z]+$`)
+
+var sweepOnce = sync.OnceFunc(sweep)
+
+// sweep removes what an earlier run left behind that was killed before it could clean up: namespaces of this form
+// whose process no longer lives, with whatever still runs in them.
+func sweep() {
+	entries, err := os.ReadDir(netnsDir)
+	if err != nil {
+		return // none was ever made
+	}
+	for _, e := range entries {
+		m := ownName.FindStringSubmatch(e.Name())
+		if m == nil {
+			continue
+		}
+		if pid, err := strconv.Atoi(m[1]); err != nil || !errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			continue
+		}
+		killInside(e.Name())
+		deleteNamespace(e.Name())
+	}
+}
+
+func removeNamespaces(prefix string) {
+	entries, _ := os.ReadDir(netnsDir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			deleteNamespace(e.Name())
+		}
+	}
+}
+
+func deleteNamespace(name string) {
+	path := filepath.Join(netnsDir, name)
+	unix.Unmount(path, unix.MNT_DETACH)
+	os.Remove(path)
+}
+
+// killInside kills the processes whose namespace is the named one: servers that made children of their own. Only
+// processes of the lab are ever in there.
+func killInside(name string) {
+	var want unix.Stat_t
+	if unix.Stat(filepath.Join(netnsDir, name), &want) != nil {
+		return
+	}
+	for range 20 { // a child may be born while we look
+		found := false
+		entries, _ := os.ReadDir("/proc")
+		for _, e := range entries {
+			pid, err := strconv.Atoi(e.Name())
+			if err != nil || pid == os.Getpid() {
+				continue
+			}
+			var got unix.Stat_t
+			if unix.Stat(fmt.Sprintf("/proc/%d/ns/net", pid), &got) == nil && got.Ino == want.Ino && got.Dev == want.Dev {
+				found = true
+				unix.Kill(pid, unix.SIGKILL)
+			}
+		}
+		if !found {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
