@@ -1,0 +1,162 @@
+package ui
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"holdfast/monitor"
+)
+
+// maxRows is how many targets a menu lists.
+const maxRows = 12
+
+// A TrayRow is one target in the menu.
+type TrayRow struct {
+	Key   string // Target.Name as it is, for requests; never shown
+	Name  string // "Office gateway"
+	Words string // "The proxy refuses connections, since 12:00:05"
+	Look  Look
+}
+
+// A Tray is everything that the icon, its tooltip and its menu show. It names clock times, never durations, so it
+// changes only when something has happened. Trays can be compared with ==.
+type Tray struct {
+	Look        Look
+	Title, Text string // the tooltip: "Holdfast: 1 of 5 broken"; then lines of text, or ""
+	Rows        [maxRows]TrayRow
+	NRows       int    // broken ones first, else the order of the settings
+	More        string // "and 3 more"; "" when all are listed
+
+	Targets, Broken int
+	CanReconnect    bool // some target is neither Up nor paused: a left click reconnects, else it opens the window
+	AllPaused       bool // every target is paused, and there is one
+	SomePaused      bool
+}
+
+// TrayOf returns what the tray shows of all targets. Stalled names those whose watcher does not judge any more: nothing
+// that was said of them last may be shown as true.
+func TrayOf(snaps []monitor.Snapshot, stalled []string, now time.Time, l Lang) Tray {
+	t := Tray{Targets: len(snaps)}
+	if len(snaps) == 0 {
+		t.Title = l.Say("tip.plain", "text", lower(l.Say("state.empty"), l))
+		t.Text = l.Tell("state.empty")
+		return t
+	}
+	looks := make([]Look, len(snaps))
+	order := make([]int, len(snaps))
+	up, paused, worst := 0, 0, -1
+	for i, s := range snaps {
+		order[i] = i
+		looks[i] = LookOf(s.State)
+		if slices.Contains(stalled, s.Target.Name) && s.State != monitor.Idle {
+			looks[i] = LookUnknown
+		}
+		switch looks[i] {
+		case LookUp:
+			up++
+		case LookPaused:
+			paused++
+			continue
+		case LookDown:
+			t.Broken++
+		}
+		if s.State != monitor.Up {
+			t.CanReconnect = true
+		}
+		// Of several equally bad ones the oldest trouble is told.
+		if worst < 0 || looks[i] > looks[worst] || looks[i] == looks[worst] && looks[i] == LookDown && brokenSince(s).Before(brokenSince(snaps[worst])) {
+			worst = i
+		}
+	}
+	t.AllPaused, t.SomePaused = paused == len(snaps), paused > 0
+	if t.AllPaused {
+		t.Look = LookPaused
+		t.Title = l.Say("tip.plain", "text", lower(l.Say("state.idle"), l))
+		t.Text = l.Tell("state.idle")
+	} else {
+		t.Look = looks[worst]
+		t.tip(snaps[worst], up, now, l)
+	}
+
+	slices.SortStableFunc(order, func(a, b int) int { return int(rank(looks[b])) - int(rank(looks[a])) })
+	for _, i := range order[:min(len(order), maxRows)] {
+		s := snaps[i]
+		t.Rows[t.NRows] = TrayRow{
+			Key:   s.Target.Name,
+			Name:  Printable(s.Target.Name, 40),
+			Words: trayWords(s, looks[i], now, l),
+			Look:  looks[i],
+		}
+		t.NRows++
+	}
+	if rest := len(snaps) - maxRows; rest > 0 {
+		t.More = l.Say("menu.more", "n", strconv.Itoa(rest))
+	}
+	return t
+}
+
+// rank puts the broken first and leaves all that need no person in the order of the settings.
+func rank(k Look) Look {
+	if k <= LookConnecting {
+		return 0
+	}
+	return k
+}
+
+// tip writes the tooltip; s is the worst target.
+func (t *Tray) tip(s monitor.Snapshot, up int, now time.Time, l Lang) {
+	name := Printable(s.Target.Name, 40)
+	switch t.Look {
+	case LookUnknown:
+		t.Title = l.Say("tip.plain", "text", lower(l.Say("state.unknown"), l))
+		t.Text = l.Tell("state.unknown")
+	case LookDown:
+		t.Title = l.Say("tip.broken", "m", strconv.Itoa(t.Broken), "n", strconv.Itoa(t.Targets))
+		sentence := Explain(s.Verdict, s.Target, l).Sentence
+		if sentence == "" {
+			sentence = l.Say("down.why")
+		}
+		t.Text = l.Say("tip.line", "name", name, "sentence", sentence) + "\n"
+		if s.RetryAt.IsZero() {
+			t.Text += l.Say("tip.since", "time", l.Clock(brokenSince(s), now))
+		} else {
+			t.Text += l.Tell("tip.broken", "time", l.Clock(brokenSince(s), now), "time2", l.Clock(s.RetryAt, now))
+		}
+	case LookUp:
+		t.Title = l.Say("tip.ok", "n", strconv.Itoa(up))
+	default: // suspect, connecting
+		t.Title = l.Say("tip.plain", "text", lower(t.Look.Word(l), l))
+		t.Text = l.Say("tip.line", "name", name, "sentence", trayWords(s, t.Look, now, l))
+	}
+}
+
+func trayWords(s monitor.Snapshot, look Look, now time.Time, l Lang) string {
+	switch look {
+	case LookDown:
+		sentence := Explain(s.Verdict, s.Target, l).Sentence
+		if sentence == "" {
+			sentence = l.Say("down.why")
+		}
+		return l.Say("row.broken", "sentence", sentence, "time", l.Clock(brokenSince(s), now))
+	case LookUp, LookPaused, LookConnecting, LookSuspect:
+		return l.Say("row." + look.String() + ".plain")
+	}
+	return lower(look.Word(l), l)
+}
+
+func brokenSince(s monitor.Snapshot) time.Time {
+	if s.BrokenSince.IsZero() {
+		return s.Since
+	}
+	return s.BrokenSince
+}
+
+// lower makes a heading fit into a line.
+func lower(s string, l Lang) string {
+	if l != English || s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}

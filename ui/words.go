@@ -1,0 +1,117 @@
+package ui
+
+import (
+	"strings"
+	"sync"
+
+	"holdfast/assets"
+)
+
+// A Lang is a language that the table of words holds.
+type Lang string
+
+const (
+	English Lang = "en"
+	Chinese Lang = "zh" // Simplified
+)
+
+// LangOf reads the language of the messages from the environment, in the order that gettext has: LC_ALL, LC_MESSAGES,
+// LANG decide whether there is a language at all, then LANGUAGE may prefer another. Anything but Chinese is English.
+func LangOf(getenv func(string) string) Lang {
+	locale := ""
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if locale = getenv(name); locale != "" {
+			break
+		}
+	}
+	bare, _, _ := strings.Cut(locale, ".")
+	if bare == "" || bare == "C" || bare == "POSIX" {
+		return English // LANGUAGE is ignored in the C locale (gettext manual, "The LANGUAGE variable")
+	}
+	if list := getenv("LANGUAGE"); list != "" {
+		locale = list
+	}
+	for one := range strings.SplitSeq(locale, ":") {
+		switch language, _, _ := strings.Cut(strings.ToLower(one), "_"); {
+		case strings.HasPrefix(language, "zh"):
+			return Chinese
+		case strings.HasPrefix(language, "en"):
+			return English
+		}
+	}
+	return English
+}
+
+// An entry is one line of the table: a sentence and a second text (remedy, explanation), for each language.
+type entry struct{ enSay, enTell, zhSay, zhTell string }
+
+var words = sync.OnceValue(func() map[string]entry {
+	table := make(map[string]entry, 256)
+	for line := range strings.Lines(string(assets.Words())) {
+		column := strings.Split(strings.TrimRight(line, "\r\n"), "\t")
+		if len(column) != 5 || column[0] == "code" {
+			continue // the test of the table refuses such a line; a running program does without it
+		}
+		table[column[0]] = entry{column[1], column[2], column[3], column[4]}
+	}
+	return table
+})
+
+// Say returns the sentence of code with its {placeholders} filled from pairs: name, text, name, text. A code that the
+// table does not hold comes back as it is: better than nothing, and a newer program's cause is still named.
+func (l Lang) Say(code string, pairs ...string) string {
+	e, known := words()[code]
+	switch {
+	case !known:
+		return code
+	case l == Chinese:
+		return fill(e.zhSay, pairs)
+	}
+	return fill(e.enSay, pairs)
+}
+
+// Tell returns the second text of code (a remedy, an explanation), filled like Say's; "" where there is none.
+func (l Lang) Tell(code string, pairs ...string) string {
+	if l == Chinese {
+		return fill(words()[code].zhTell, pairs)
+	}
+	return fill(words()[code].enTell, pairs)
+}
+
+// fill replaces {name} by the text that follows name in pairs. What is filled in is not looked at again, so a peer that
+// calls itself "{remedy}" stays just that. An empty text leaves no double space behind.
+func fill(text string, pairs []string) string {
+	if !strings.Contains(text, "{") {
+		return text
+	}
+	var b strings.Builder
+	for text != "" {
+		open := strings.IndexByte(text, '{')
+		if open < 0 {
+			break
+		}
+		length := strings.IndexByte(text[open:], '}')
+		if length < 0 {
+			break
+		}
+		name := text[open+1 : open+length]
+		value, found := "", false
+		for i := 0; i+1 < len(pairs); i += 2 {
+			if pairs[i] == name {
+				value, found = pairs[i+1], true
+				break
+			}
+		}
+		if !found {
+			value = text[open : open+length+1]
+		}
+		b.WriteString(text[:open])
+		text = text[open+length+1:]
+		if value == "" && strings.HasSuffix(b.String(), " ") {
+			text = strings.TrimPrefix(text, " ")
+		}
+		b.WriteString(value)
+	}
+	b.WriteString(text)
+	return b.String()
+}

@@ -1,0 +1,158 @@
+package ui
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"holdfast/assets"
+	"holdfast/monitor"
+	"holdfast/netcheck"
+)
+
+// causes is every cause that may be shown.
+var causes = []netcheck.Cause{
+	netcheck.CableUnplugged, netcheck.InterfaceDisabled, netcheck.InterfaceGone, netcheck.NoAddress, netcheck.NoRoute,
+	netcheck.AddressChanged, netcheck.Asleep, netcheck.Stalled, netcheck.GatewayUnreachable, netcheck.ResolverUnreachable,
+	netcheck.NameNotFound, netcheck.ProxyRefused, netcheck.ProxyUnreachable, netcheck.ProxyClosed, netcheck.ProxyHung,
+	netcheck.ProxyAuthRequired, netcheck.ProxyDenied, netcheck.ProxyUpstreamFailed, netcheck.ProxyProtocolError,
+	netcheck.PathLost, netcheck.PathProhibited, netcheck.FlowLost, netcheck.ServerRefused, netcheck.ServerClosed,
+	netcheck.ServerReset, netcheck.ServerUnreachable, netcheck.PortFiltered, netcheck.ServerHung, netcheck.TLSFailed,
+	netcheck.ProtocolError, netcheck.AuthFailed,
+}
+
+var placeholder = regexp.MustCompile(`\{[a-z0-9]+\}`)
+
+func holders(s string) []string {
+	found := placeholder.FindAllString(s, -1)
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func han(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+}
+
+func TestTheTableOfWordsIsWhole(t *testing.T) {
+	seen := map[string]bool{}
+	for n, line := range strings.Split(strings.TrimSuffix(string(assets.Words()), "\n"), "\n") {
+		column := strings.Split(line, "\t")
+		if len(column) != 5 {
+			t.Errorf("line %d has %d columns, want 5: %q", n+1, len(column), line)
+			continue
+		}
+		if n == 0 {
+			continue
+		}
+		code := column[0]
+		if seen[code] {
+			t.Errorf("line %d: %s stands twice", n+1, code)
+		}
+		seen[code] = true
+		for i, text := range column {
+			if text != strings.TrimSpace(text) && code != "comma" && code != "path.space" {
+				t.Errorf("%s: column %d has space around it", code, i+1)
+			}
+			for _, h := range placeholder.ReplaceAllString(text, "") {
+				if h == '{' || h == '}' {
+					t.Errorf("%s: a stray brace in %q", code, text)
+				}
+			}
+		}
+		if column[1] == "" || column[3] == "" {
+			t.Errorf("%s: a language is missing", code)
+		}
+		if (column[2] == "") != (column[4] == "") {
+			t.Errorf("%s: only one language has the second text", code)
+		}
+		if en, zh := holders(column[1]), holders(column[3]); !slices.Equal(en, zh) {
+			t.Errorf("%s: placeholders differ: %v and %v", code, en, zh)
+		}
+		if en, zh := holders(column[2]), holders(column[4]); !slices.Equal(en, zh) {
+			t.Errorf("%s: placeholders of the second text differ: %v and %v", code, en, zh)
+		}
+		if han(column[1]+column[2]) && code != "menu.language" {
+			t.Errorf("%s: Chinese in the English columns", code)
+		}
+	}
+}
+
+func TestEveryCauseHasASentenceARemedyAndAShortWord(t *testing.T) {
+	target := monitor.Target{Name: "Office", Address: "gate.example.net:7000", Via: "http://proxy.example.net:3128"}
+	for _, l := range []Lang{English, Chinese} {
+		for _, c := range causes {
+			got := Explain(netcheck.Verdict{Cause: c, Hop: c.Hop(), Interface: "eth0"}, target, l)
+			for _, text := range []string{got.Sentence, got.Remedy, got.Short} {
+				if text == "" || strings.Contains(text, "{") || strings.Contains(text, "-") && strings.Contains(text, string(c)) || strings.Contains(text, "  ") {
+					t.Errorf("%s %s: %q", l, c, text)
+				}
+			}
+			if strings.HasSuffix(got.Sentence, ".") || strings.HasSuffix(got.Sentence, "。") {
+				t.Errorf("%s %s: a heading ends in a full stop: %q", l, c, got.Sentence)
+			}
+			if l == Chinese && !han(got.Sentence) {
+				t.Errorf("%s is not Chinese: %q", c, got.Sentence)
+			}
+		}
+	}
+}
+
+func TestWhatIsNotKnownLeavesNoHole(t *testing.T) {
+	for _, c := range []netcheck.Cause{netcheck.CableUnplugged, netcheck.GatewayUnreachable, netcheck.ProxyRefused} {
+		for l, want := range map[Lang]map[netcheck.Cause]string{
+			English: {
+				netcheck.CableUnplugged:     "No cable signal on the network adapter",
+				netcheck.GatewayUnreachable: "The gateway does not answer",
+				netcheck.ProxyRefused:       "The proxy refuses connections",
+			},
+			Chinese: {
+				netcheck.CableUnplugged:     "网卡 没有网线信号",
+				netcheck.GatewayUnreachable: "网关 没有应答",
+				netcheck.ProxyRefused:       "代理拒绝连接",
+			},
+		} {
+			if got := Explain(netcheck.Verdict{Cause: c}, monitor.Target{}, l).Sentence; got != want[c] {
+				t.Errorf("%s %s: %q, want %q", l, c, got, want[c])
+			}
+		}
+	}
+	if got := Explain(netcheck.Verdict{Cause: netcheck.InterfaceGone}, monitor.Target{}, English).Sentence; got != "The network adapter is gone" {
+		t.Errorf("a sentence begins %q", got)
+	}
+	if got := Explain(netcheck.Verdict{Cause: "solar-\x1b[31mflare"}, monitor.Target{}, English); got.Sentence != `Broken: solar-\x1b[31mflare` || got.Short == "" {
+		t.Errorf("a cause of a newer version: %+v", got)
+	}
+}
+
+func TestLangOfTheEnvironment(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		env  map[string]string
+		want Lang
+	}{
+		{"nothing set", nil, English},
+		{"plain Chinese", map[string]string{"LANG": "zh_CN.UTF-8"}, Chinese},
+		{"Taiwan reads it too", map[string]string{"LANG": "zh_TW.UTF-8"}, Chinese},
+		{"LC_ALL beats LANG", map[string]string{"LANG": "zh_CN.UTF-8", "LC_ALL": "en_GB.UTF-8"}, English},
+		{"LC_MESSAGES beats LANG", map[string]string{"LANG": "en_US.UTF-8", "LC_MESSAGES": "zh_CN"}, Chinese},
+		{"LANGUAGE beats LC_ALL", map[string]string{"LC_ALL": "en_US.UTF-8", "LANGUAGE": "zh_CN:en"}, Chinese},
+		{"LANGUAGE in order", map[string]string{"LANG": "zh_CN.UTF-8", "LANGUAGE": "de:en:zh"}, English},
+		{"no LANGUAGE in the C locale", map[string]string{"LANG": "C.UTF-8", "LANGUAGE": "zh"}, English},
+		{"another language", map[string]string{"LANG": "fr_FR.UTF-8"}, English},
+	} {
+		if got := LangOf(func(k string) string { return c.env[k] }); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestWhatIsFilledInIsNotLookedAtAgain(t *testing.T) {
+	if got := English.Say("note.broken", "name", "{name}{sentence}"); got != "{name}{sentence} is broken" {
+		t.Errorf("got %q", got)
+	}
+	if got := English.Say("no.such.code"); got != "no.such.code" {
+		t.Errorf("an unknown code came back as %q", got)
+	}
+}
