@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("HOLDFAST_LAB_ORPHAN") != "" {
 		orphan()
 	}
+	if os.Getenv("HOLDFAST_LAB_CLOCK") != "" {
+		clock()
+	}
 	// The thread that starts processes lives as long as the process: see spawn.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("holdfast/internal/lab.spawnLoop"))
 }
