@@ -151,7 +151,10 @@ func (t *talk) judge(w Way) (LinkState, error) {
 	if errors.Is(err, errIO) {
 		return LinkUnknown, err
 	}
-	if err == nil {
+	switch {
+	case errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EACCES), errors.Is(err, unix.EINVAL):
+		return LinkNoRoute, nil // a route says unreachable, prohibited or blackhole, and it says so for every interface
+	case err == nil:
 		if r.index == w.Index {
 			if r.gateway == w.Gateway {
 				return LinkWhole, nil
