@@ -7,6 +7,5 @@ import (
 	"syscall"
 )
 
-func isReset(err error) bool {
-	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-}
+// isReset: EPIPE is none. It says that we answered after the client had ended the session in order.
+func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }

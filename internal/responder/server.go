@@ -315,13 +315,16 @@ func (s *Server) take(conn net.Conn, sessions *sync.WaitGroup) {
 	}
 	s.prepare(conn)
 
+	refused := ""
 	s.mu.Lock()
 	mode := s.Mode()
 	switch {
-	case s.ended || mode == Stopped || mode == Closing:
-		c.why = "the server is " + mode.String()
+	case s.ended:
+		refused = "the server ends"
+	case mode == Stopped || mode == Closing:
+		refused = "the server is " + mode.String()
 	case len(s.clients) >= s.o.MaxClients:
-		c.why = "too many clients"
+		refused = "too many clients"
 	default:
 		s.clients[c] = struct{}{}
 		s.count.Add(1)
@@ -329,18 +332,35 @@ func (s *Server) take(conn net.Conn, sessions *sync.WaitGroup) {
 	s.mu.Unlock()
 
 	c.tell(Came, 0, "")
-	if c.why != "" {
+	if refused != "" {
 		conn.Close()
-		c.tell(Ended, 0, c.why)
+		c.tell(Ended, 0, refused)
 		return
 	}
-	sessions.Go(func() {
-		c.run()
-		s.mu.Lock()
-		delete(s.clients, c)
-		s.mu.Unlock()
-		s.count.Add(-1)
-	})
+	sessions.Add(1)
+	go s.session(c, sessions)
+}
+
+func (s *Server) session(c *client, sessions *sync.WaitGroup) {
+	defer sessions.Done()
+	c.run()
+	s.mu.Lock()
+	delete(s.clients, c)
+	s.mu.Unlock()
+	s.count.Add(-1)
+}
+
+// late waits as long as an answer is late, or until the mode changes.
+func (s *Server) late() {
+	s.mu.Lock()
+	changed := s.changed
+	s.mu.Unlock()
+	t := time.NewTimer(s.o.LateBy)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-changed:
+	}
 }
 
 // prepare sets keepalive and user timeout and reads back what took effect. A socket that refuses is served all the same:

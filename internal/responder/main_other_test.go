@@ -1,0 +1,5 @@
+//go:build !linux
+
+package responder
+
+func beChild() bool { return false }
