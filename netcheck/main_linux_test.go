@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 )
@@ -172,3 +173,67 @@ func waitCarrier(t testing.TB, index int) {
 }
 
 func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+// A host is another network namespace: a thread of its own that never leaves it, and that ends with the test.
+type host struct {
+	*netlink.Handle
+	ns   netns.NsHandle
+	jobs chan func()
+}
+
+func newHost(t testing.TB) *host {
+	t.Helper()
+	h := &host{jobs: make(chan func())}
+	ready, ended := make(chan error), make(chan struct{})
+	go func() {
+		defer close(ended)
+		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+		err := unix.Unshare(unix.CLONE_NEWNET)
+		if err == nil {
+			h.ns, err = netns.Get()
+		}
+		ready <- err
+		for job := range h.jobs {
+			job()
+		}
+	}()
+	must(t, <-ready)
+	var err error
+	h.Handle, err = netlink.NewHandleAt(h.ns)
+	must(t, err)
+	t.Cleanup(func() {
+		close(h.jobs)
+		<-ended
+		h.Close()
+		must(t, h.ns.Close())
+	})
+	lo, err := h.LinkByName("lo")
+	must(t, err)
+	must(t, h.LinkSetUp(lo))
+	return h
+}
+
+// do runs f in the namespace.
+func (h *host) do(f func()) {
+	done := make(chan struct{})
+	h.jobs <- func() { defer close(done); f() }
+	<-done
+}
+
+// take moves an interface of the test's namespace here, gives it addresses and switches it on.
+func (h *host) take(t testing.TB, name string, addresses ...string) {
+	t.Helper()
+	must(t, netlink.LinkSetNsFd(mustLink(t, name), int(h.ns)))
+	h.up(t, name, addresses...)
+}
+
+func (h *host) up(t testing.TB, name string, addresses ...string) netlink.Link {
+	t.Helper()
+	l, err := h.LinkByName(name)
+	must(t, err)
+	for _, a := range addresses {
+		must(t, h.AddrAdd(l, addrOf(t, a)))
+	}
+	must(t, h.LinkSetUp(l))
+	return l
+}
