@@ -1,0 +1,57 @@
+# Holdfast. `make help` lists what there is.
+
+GO := $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go),go)
+ifneq ($(findstring /,$(GO)),)
+export PATH := $(PATH):$(dir $(GO))
+endif
+ifeq ($(HOME),)
+export HOME := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
+endif
+export GO
+
+LDFLAGS := -s -w -X main.version=$(shell scripts/version)
+
+.PHONY: help run test build bench lab check screenshots clean need-run need-test
+
+help:
+	@echo 'make run          build Holdfast and start it'
+	@echo 'make test         run all tests'
+	@echo 'make build        build bin/holdfast and bin/holdfast-window'
+	@echo 'make bench        measure: detection, recovery, processor time, memory'
+	@echo 'make lab          try every break there is on real kernels and print what was seen'
+	@echo 'make check        gofmt, vet, staticcheck, and the builds for other systems'
+	@echo 'make screenshots  photograph tray and window into docs/'
+	@echo 'make clean        remove what was built'
+	@echo
+	@echo 'run, build and test first look for what is missing and install it (Debian, Ubuntu) or name it.'
+
+run: build
+	@scripts/run
+
+build: need-run
+	CGO_ENABLED=0 "$(GO)" build -trimpath -ldflags '$(LDFLAGS)' -o bin/holdfast .
+	CGO_ENABLED=1 CC="$$(scripts/cc)" "$(GO)" build -trimpath -tags migrated_fynedo -ldflags '$(LDFLAGS)' -o bin/holdfast-window ./cmd/holdfast-window
+
+test: need-test
+	@scripts/test
+
+bench: need-test
+	"$(GO)" run ./internal/lab/bench
+
+lab: need-test
+	@scripts/test ./internal/lab/...
+
+check: need-run
+	@scripts/check
+
+screenshots: need-test build
+	scripts/screenshots
+
+need-run:
+	@scripts/need run
+
+need-test:
+	@scripts/need test
+
+clean:
+	rm -rf bin dist
