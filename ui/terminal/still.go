@@ -1,0 +1,82 @@
+package terminal
+
+import (
+	"strings"
+	"time"
+
+	"holdfast/monitor"
+	"holdfast/ui"
+)
+
+// A Still writes how targets stand at one moment, as text that stays: for status and check.
+type Still struct {
+	Lang    ui.Lang
+	Glyphs  Glyphs
+	Colour  bool
+	Columns int  // of the terminal; 0: 100
+	Plain   bool // words only: for screen readers and log files
+}
+
+// Append appends one target.
+func (w Still) Append(buf []byte, s monitor.Snapshot, now time.Time) []byte {
+	if w.Columns <= 0 {
+		w.Columns = 100
+	}
+	b := &block{snapshot: s}
+	if w.Plain {
+		v := ui.ViewOf(s, now, w.Lang)
+		return w.plain(buf, &v)
+	}
+	p := &page{lang: w.Lang, glyphs: w.Glyphs, columns: w.Columns, now: now}
+	for _, r := range p.rows(b, full, min(columnsOf(p.see(b).Name), w.Columns/2)) {
+		if len(r) > 0 {
+			line := r.render(w.Columns, w.Colour)
+			if w.Glyphs.ascii {
+				line = ascii.Replace(line)
+			}
+			buf = append(append(buf, line...), '\n')
+		}
+	}
+	return buf
+}
+
+// plain is one target in words: nothing has to be seen, and nothing is folded.
+func (w Still) plain(buf []byte, v *ui.View) []byte {
+	word := v.Look.Word(w.Lang)
+	buf = append(buf, w.Lang.Say("path.entry", "name", v.Name, "text", word)...)
+	if v.Since != "" {
+		buf = append(append(buf, w.Lang.Say("comma")...), v.Since...)
+	}
+	if v.Look == ui.LookUp && v.RTT != "" {
+		buf = append(append(buf, w.Lang.Say("comma")...), v.RTT...)
+	}
+	buf = append(buf, '\n')
+	say := func(s string) {
+		if s = strings.TrimSpace(s); s != "" {
+			buf = append(append(append(buf, "  "...), s...), '\n')
+		}
+	}
+	if v.Name != v.Address {
+		say(v.Address)
+	}
+	if !calm(v.Look) {
+		if v.Sentence != word {
+			say(v.Sentence)
+		}
+		say(v.Remedy)
+		say(v.Also)
+		say(v.Countdown)
+	}
+	say(v.Path)
+	return buf
+}
+
+// AppendUnknown appends a target that nobody watches at the moment: nothing that was known of it may be said to be so.
+func (w Still) AppendUnknown(buf []byte, s monitor.Snapshot) []byte {
+	text := w.Lang.Say("path.entry", "name", ui.Printable(s.Target.Name, nameRunes), "text", ui.LookUnknown.Word(w.Lang))
+	if !w.Plain {
+		text = w.Glyphs.look[ui.LookUnknown] + " " + text
+	}
+	buf = append(append(buf, text...), w.Lang.Say("path.space")...)
+	return append(append(buf, w.Lang.Tell("state.unknown")...), '\n')
+}
