@@ -1,0 +1,381 @@
+//go:build (linux || freebsd || openbsd || netbsd) && !android
+
+package tray
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// patience is how long a test waits for something that takes milliseconds, on a machine that may be busy.
+const patience = 20 * time.Second
+
+// A privateBus is a session bus of a test's own. It knows no services that it could start.
+type privateBus struct {
+	t       testing.TB
+	address string
+	config  string
+	daemon  *exec.Cmd
+}
+
+// startBus starts a bus and makes it the session bus of this process until the test ends.
+func startBus(t testing.TB) *privateBus {
+	t.Helper()
+	return startBusWith(t, "")
+}
+
+// startBusWith adds elements to the bus's configuration.
+func startBusWith(t testing.TB, more string) *privateBus {
+	t.Helper()
+	if _, err := exec.LookPath("dbus-daemon"); err != nil {
+		t.Skip("dbus-daemon is not installed")
+	}
+	dir, err := os.MkdirTemp("", "hf-bus-") // a socket's path may have 107 bytes only
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	b := &privateBus{t: t, address: "unix:path=" + filepath.Join(dir, "bus"), config: filepath.Join(dir, "conf")}
+	conf := `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>` + b.address + `</listen><auth>EXTERNAL</auth>` + more + `
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
+</busconfig>`
+	if err := os.WriteFile(b.config, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.start()
+	t.Cleanup(b.stop)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", b.address)
+	t.Setenv("XDG_CURRENT_DESKTOP", "")
+	return b
+}
+
+func (b *privateBus) start() {
+	b.t.Helper()
+	b.daemon = exec.Command("dbus-daemon", "--config-file="+b.config, "--nofork", "--print-address=1")
+	out, err := b.daemon.StdoutPipe()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := b.daemon.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		b.t.Fatalf("dbus-daemon said no address: %v", err)
+	}
+}
+
+func (b *privateBus) stop() {
+	if b.daemon != nil {
+		b.daemon.Process.Kill()
+		b.daemon.Wait()
+		b.daemon = nil
+	}
+}
+
+func (b *privateBus) signal(s syscall.Signal) {
+	if err := b.daemon.Process.Signal(s); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *privateBus) connect() *dbus.Conn {
+	b.t.Helper()
+	conn, err := dbus.Connect(b.address)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// A panel is what desktops put icons on: a StatusNotifierWatcher that is also the host.
+type panel struct {
+	t    testing.TB
+	conn *dbus.Conn
+
+	mu    sync.Mutex
+	items []string // as registered: "name/path"
+	host  bool
+	deaf  int  // so many registrations are lost
+	mute  bool // properties are never answered
+
+	registered chan string
+	signals    chan *dbus.Signal // of all items
+}
+
+func newPanel(b *privateBus) *panel {
+	b.t.Helper()
+	p := &panel{t: b.t, conn: b.connect(), host: true, registered: make(chan string, 64), signals: make(chan *dbus.Signal, 1024)}
+	must(b.t, p.conn.Export(p, watcherPath, watcherIface))
+	must(b.t, p.conn.Export(properties{p}, watcherPath, propIface))
+	must(b.t, p.conn.AddMatchSignal(dbus.WithMatchPathNamespace(itemPath)))
+	p.conn.Signal(p.signals)
+	return p
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// appear takes the watcher's name, vanish gives it up: a panel that starts and ends.
+func (p *panel) appear() {
+	p.t.Helper()
+	reply, err := p.conn.RequestName(watcherName, dbus.NameFlagDoNotQueue)
+	if err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
+		p.t.Fatalf("take the watcher's name: %v, %v", reply, err)
+	}
+}
+
+func (p *panel) vanish() {
+	p.t.Helper()
+	p.mu.Lock()
+	p.items = nil
+	p.mu.Unlock()
+	_, err := p.conn.ReleaseName(watcherName)
+	must(p.t, err)
+}
+
+func (p *panel) setHost(there bool) {
+	p.mu.Lock()
+	p.host = there
+	p.mu.Unlock()
+	member := ".StatusNotifierHostRegistered"
+	if !there {
+		member = ".StatusNotifierHostUnregistered"
+	}
+	must(p.t, p.conn.Emit(watcherPath, watcherIface+member))
+}
+
+func (p *panel) RegisterStatusNotifierItem(service string, sender dbus.Sender) *dbus.Error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.deaf > 0 {
+		p.deaf--
+		return nil
+	}
+	item := service
+	if strings.HasPrefix(service, "/") {
+		item = string(sender) + service
+	}
+	p.items = append(p.items, item)
+	p.registered <- item
+	p.conn.Emit(watcherPath, watcherIface+".StatusNotifierItemRegistered", item)
+	return nil
+}
+
+type properties struct{ p *panel }
+
+func (w properties) Get(iface, name string) (dbus.Variant, *dbus.Error) {
+	w.p.mu.Lock()
+	mute := w.p.mute
+	w.p.mu.Unlock()
+	if mute {
+		<-w.p.conn.Context().Done()
+	}
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	switch name {
+	case "IsStatusNotifierHostRegistered":
+		return dbus.MakeVariant(w.p.host), nil
+	case "RegisteredStatusNotifierItems":
+		return dbus.MakeVariant(append([]string{}, w.p.items...)), nil
+	}
+	return dbus.Variant{}, &dbus.ErrMsgInvalidArg
+}
+
+// item waits until an icon is registered, and returns it.
+func (p *panel) item() dbus.BusObject {
+	p.t.Helper()
+	select {
+	case item := <-p.registered:
+		name, _, _ := strings.Cut(item, "/")
+		return p.conn.Object(name, itemPath)
+	case <-time.After(patience):
+		p.t.Fatal("no icon was registered")
+		return nil
+	}
+}
+
+// property reads a property of an icon as a host does.
+func property[T any](t testing.TB, item dbus.BusObject, name string) T {
+	t.Helper()
+	var v dbus.Variant
+	var out T
+	must(t, item.Call(propIface+".Get", 0, itemIface, name).Store(&v))
+	must(t, v.Store(&out))
+	return out
+}
+
+// hears waits for a signal by its member name and drops others that come before it.
+func (p *panel) hears(member string) {
+	p.t.Helper()
+	for timeout := time.After(patience); ; {
+		select {
+		case s := <-p.signals:
+			if strings.HasSuffix(s.Name, "."+member) {
+				return
+			}
+		case <-timeout:
+			p.t.Fatalf("no signal %s", member)
+		}
+	}
+}
+
+// A line is one line of the menu as a host reads it.
+type line struct {
+	id       int32
+	label    string
+	icon     []byte
+	off      bool
+	parent   int32
+	children int
+}
+
+type layout struct {
+	ID       int32
+	Props    map[string]dbus.Variant
+	Children []dbus.Variant
+}
+
+// menu reads the visible lines of the menu, submenus after their parents. all counts the hidden ones, too.
+func (p *panel) menu(item dbus.BusObject) (lines []line, all int) {
+	p.t.Helper()
+	menu := p.conn.Object(item.Destination(), menuPath)
+	for range 100 { // the first layout that systray hands out has no submenus in it
+		lines, all = nil, 0
+		var revision uint32
+		var root layout
+		must(p.t, menu.Call("com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root))
+		sub := false
+		var walk func(l layout, parent int32, shown bool)
+		walk = func(l layout, parent int32, shown bool) {
+			if l.ID != 0 {
+				all++
+				text := func(name string) string { s, _ := l.Props[name].Value().(string); return s }
+				if visible, ok := l.Props["visible"].Value().(bool); ok && !visible {
+					shown = false
+				}
+				if shown {
+					out := line{id: l.ID, label: text("label"), parent: parent, children: len(l.Children)}
+					if text("type") == "separator" {
+						out.label = "---"
+					}
+					if on, ok := l.Props["enabled"].Value().(bool); ok {
+						out.off = !on
+					}
+					out.icon, _ = l.Props["icon-data"].Value().([]byte)
+					lines = append(lines, out)
+				}
+			}
+			for _, c := range l.Children {
+				var child layout
+				must(p.t, dbus.Store([]any{c.Value()}, &child))
+				sub = sub || l.ID != 0
+				walk(child, l.ID, shown)
+			}
+		}
+		walk(root, 0, true)
+		if sub {
+			return lines, all
+		}
+	}
+	p.t.Fatal("the menu never had its submenus")
+	return nil, 0
+}
+
+func labels(lines []line) string {
+	var out []string
+	for _, l := range lines {
+		s := l.label
+		if l.parent != 0 {
+			s = "  " + s
+		}
+		if l.off {
+			s += " (off)"
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, "\n")
+}
+
+// click does what a host does when a line of the menu is chosen.
+func (p *panel) click(item dbus.BusObject, id int32) {
+	p.t.Helper()
+	menu := p.conn.Object(item.Destination(), menuPath)
+	must(p.t, menu.Call("com.canonical.dbusmenu.Event", 0, id, "clicked", dbus.MakeVariant(""), uint32(0)).Err)
+}
+
+// runTray runs a tray until the test ends; the tray's end is part of the test.
+func runTray(t testing.TB, tray *Tray) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- tray.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("Run did not end")
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+func wantNext[T comparable](t testing.TB, c <-chan T, want T) {
+	t.Helper()
+	select {
+	case got := <-c:
+		if got != want {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	case <-time.After(patience):
+		t.Fatalf("nothing came, want %v", want)
+	}
+}
+
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("never happened: ", what)
+		}
+	}
+}
+
+func openFiles(t testing.TB) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("cannot count open files: ", err)
+	}
+	return len(list)
+}
+
+// listen accepts connections on a socket and says nothing.
+func listen(t testing.TB, path string) (stop func()) {
+	t.Helper()
+	l, err := net.Listen("unix", path)
+	must(t, err)
+	return func() { l.Close() }
+}
