@@ -304,7 +304,7 @@ func TestVersion(t *testing.T) {
 		t.Errorf("without a tag: %q", got)
 	}
 	do("git", "tag", "-a", "v0.1.0", "-m", "x")
-	if got := do(script); got != "v0.1.0" {
+	if got := do(script); got != "0.1.0" {
 		t.Errorf("with a tag: %q", got)
 	}
 }
