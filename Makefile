@@ -1,9 +1,8 @@
 # Holdfast. `make help` lists what there is.
 
 GO := $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go),go)
-ifneq ($(findstring /,$(GO)),)
-export PATH := $(PATH):$(dir $(GO))
-endif
+# Users' PATH often lacks the folders of nft and sshd, and sometimes Go's.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin$(if $(findstring /,$(GO)),:$(dir $(GO)))
 ifeq ($(HOME),)
 export HOME := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 endif
