@@ -16,10 +16,14 @@ import (
 // ErrUnsupported says that this operating system's view of interfaces and routes is not read yet.
 var ErrUnsupported = errors.New("netcheck: not supported on this operating system")
 
-// A Change says what kernel news may concern; it never says what changed. Whoever gets one judges again.
+// A Change says what kernel news may concern; it never says what changed. Whoever gets one judges again: with All every
+// way, with Index only the ways by that interface. News about other interfaces never arrives.
 type Change struct {
 	Index int  // the interface that the news is about; 0 with All
 	All   bool // routes or rules changed, or news was lost: it may concern every way
+	// Neighbour: a station on that interface was found or given up by ARP or NDP, nothing else changed. Judge would
+	// say the same as before; a diagnosis may not.
+	Neighbour bool
 }
 
 // WatcherStats counts what a Watcher has seen since it was made.

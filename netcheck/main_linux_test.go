@@ -39,6 +39,8 @@ func settle() error {
 			return fmt.Errorf("mount sysfs: %w", err)
 		}
 	}
+	// Duplicate address detection takes a second or two, and its end is news.
+	_ = os.WriteFile("/proc/sys/net/ipv6/conf/default/accept_dad", []byte("0"), 0)
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
 		return err
@@ -58,6 +60,7 @@ func inNamespaceWith(t *testing.T, how string) bool {
 	if os.Getuid() != 0 {
 		t.Skip("needs root for a network namespace")
 	}
+	t.Parallel() // each in a world of its own, and mostly waiting
 	name := "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"
 	cmd := exec.Command(os.Args[0], "-test.run="+name, "-test.v", "-test.timeout=60s")
 	cmd.Env = append(os.Environ(), childEnv+"="+how)
