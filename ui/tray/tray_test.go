@@ -10,7 +10,12 @@ import (
 	"holdfast/ui"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// One goroutine may stay: systray's watch for watchers, when the connection ends in the microseconds between its asking the
+// bus for signals and its listening for them. It then hears neither, sleeps, and holds nothing but itself. Seen once in
+// about a hundred trays that were ended while they began.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("fyne.io/systray.stayRegistered"))
+}
 
 // asked notes what a tray asked for.
 type asked chan string

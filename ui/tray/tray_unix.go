@@ -250,7 +250,8 @@ func (s *screen) reconnect(ctx context.Context) *dbus.Conn {
 
 // A finding is what the bus says of those who show icons.
 type finding struct {
-	host       bool // there is a watcher, and it has a host
+	watcher    bool // there is one
+	host       bool // and a host that shows what it watches
 	registered bool // and it has our icon
 }
 
@@ -261,7 +262,7 @@ func find(ctx context.Context, bus, own *dbus.Conn, limit time.Duration) finding
 	if err := bus.BusObject().CallWithContext(ctx, busName+".NameHasOwner", 0, watcherName).Store(&there); err != nil || !there {
 		return finding{}
 	}
-	f := finding{host: true}
+	f := finding{watcher: true, host: true}
 	watcher := bus.Object(watcherName, watcherPath)
 	property := func(name string, into any) bool {
 		var v dbus.Variant
@@ -295,18 +296,19 @@ func find(ctx context.Context, bus, own *dbus.Conn, limit time.Duration) finding
 func (s *screen) found(f finding) bool {
 	s.registered = s.registered && f.registered
 	if !f.host {
-		s.missed = false
 		s.noHost()
-		return true
-	}
-	s.patience.Stop()
-	s.host = true
-	if s.told {
-		s.told = false
-		s.t.o.Logger.Info("tray: a tray host is there")
-		s.t.clicked(click{what: tellBack})
+	} else {
+		s.patience.Stop()
+		s.host = true
+		if s.told {
+			s.told = false
+			s.t.o.Logger.Info("tray: a tray host is there")
+			s.t.clicked(click{what: tellBack})
+		}
 	}
 	switch {
+	case !f.watcher:
+		s.missed = false
 	case s.conn == nil:
 		if !s.raise() {
 			return false
@@ -331,7 +333,6 @@ func (s *screen) found(f finding) bool {
 
 // noHost notes that nobody shows icons. HostGone follows if it stays so.
 func (s *screen) noHost() {
-	s.registered = false
 	if s.host {
 		s.host = false
 		s.patience.Reset(s.t.pace.later)
