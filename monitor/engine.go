@@ -1,0 +1,860 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"holdfast/monitor/heartbeat"
+	"holdfast/netcheck"
+)
+
+// The figures of the rules (measured; each says what it is for).
+const (
+	// lateTimer: a timer of ours that fires later than this says that this program was not run; nothing is judged then.
+	lateTimer = 120 * time.Millisecond
+	// heldUpShown: a longer stop is shown, because "green" would have claimed an answer within the last second.
+	heldUpShown = time.Second
+
+	// retransmits: a segment lost in a short hole is sent again after 200 ms and after 600 ms. Silence is judged only
+	// when both had their time, and 20 ms more.
+	retransmits = 670 * time.Millisecond
+	// secondLook: silence is judged at the earliest this long after the deadline passed.
+	secondLook = 420 * time.Millisecond
+	// unsureLimit: a Suspect session of which nothing can be named is called Down after this time all the same.
+	unsureLimit = 450 * time.Millisecond
+	// freshBeatPatience: a fresh connection's silence is no witness before; it may have died in the same short hole.
+	freshBeatPatience = 650 * time.Millisecond
+
+	// rereadAfter: news of a local break comes in mid-change; it is read again after this time.
+	rereadAfter = 40 * time.Millisecond
+	// localPatience: a local break becomes Down this long after it was read again, unless it heals.
+	localPatience = 400 * time.Millisecond
+	// settleAfterRepair: frames in the first moments of a port are lost, and an ARP request among them costs 1.03 s.
+	settleAfterRepair = 50 * time.Millisecond
+	// carrierGrace: what TCP needs to send again what was lost while the carrier was away.
+	carrierGrace = 1300 * time.Millisecond
+
+	// Before connecting: probes go out after quiet, a second SYN after secondSYN, silence is named after nameSilence, and
+	// an attempt ends after attemptLimit.
+	quietBeforeProbes = 250 * time.Millisecond
+	secondSYN         = 400 * time.Millisecond
+	nameSilence       = 1100 * time.Millisecond
+	attemptLimit      = 2100 * time.Millisecond
+	// silenceReplaces: silence replaces a cause that is shown only this long into a round.
+	silenceReplaces = 2 * time.Second
+
+	// renewWithin: a session that the server ended in order is renewed, not alarmed, when the next one is Up within this.
+	renewWithin = time.Second
+	// habitLife: a session that lived shorter was not ended by habit.
+	habitLife = 3 * time.Second
+	// stableLife: after a session that lived this long the back-off begins anew.
+	stableLife = 10 * time.Second
+	// lifePatience: bytes that answer nothing are life, but not for ever.
+	lifePatience = 3 * time.Second
+
+	keepaliveSlack = 400 * time.Millisecond // heartbeat none: an acknowledgement older than TCP_KEEPIDLE and this is overdue
+	stalledAfter   = 2 * time.Second        // past its own deadline a monitor counts as stalled
+)
+
+type timer uint8
+
+const (
+	timerBeat       timer = iota // the next heartbeat, or look at the last acknowledgement
+	timerOverdue                 // the oldest unanswered beat becomes overdue
+	timerPatience                // life without an answer has lasted too long
+	timerDecide                  // silence has had its time
+	timerReread                  // a local break is read again
+	timerLocalDown               // a local break becomes Down
+	timerRepaired                // a local repair has settled
+	timerProbe                   // before connecting: ask gateway and path
+	timerSecond                  // before connecting: a second SYN
+	timerAttemptEnd              // an attempt has had its time
+	timerRetry                   // the next attempt
+	timerKnock                   // the next knock
+	timerRenew                   // a renewal has had its time
+	numTimers
+)
+
+// A Monitor keeps the session to one target. Make it with New, or let a Fleet make many. Its methods may be called from
+// any goroutine.
+type Monitor struct {
+	hub      *hub
+	own      bool // the hub is this Monitor's own
+	slot     int
+	target   Target
+	host     string
+	port     uint16
+	fixed    netip.Addr // the host, when it is an address
+	newProto func() heartbeat.Protocol
+
+	snap       atomic.Pointer[Snapshot]
+	way        atomic.Pointer[netcheck.Way] // of the session, or of the last look-up; nil none
+	calm       atomic.Bool                  // Idle or Up: only a break of its own way concerns it
+	liveRTT    atomic.Int64
+	liveAnswer atomic.Int64 // on the hub's clock
+	judgeBy    atomic.Int64 // on the hub's clock: when it will have judged again; 0 never
+	trace      *trace
+
+	mu      sync.Mutex // guards inbox, reading and the wish to stop
+	inbox   []func()
+	reading net.Conn // what the owner may be blocked in; nil: it waits for the bell
+	bell    chan struct{}
+
+	// The rest belongs to the goroutine in Run.
+	ctx     context.Context
+	s       Snapshot // the working copy
+	timers  [numTimers]time.Duration
+	sess    *session
+	release func() // of the session's interface
+	trouble *trouble
+	backoff *backoff.ExponentialBackOff
+	addrs   []netip.Addr // of the host's name, as last looked up
+	asking  sync.WaitGroup
+
+	lastLife time.Duration // how long the last session lived that the server ended in order
+	endedAt  time.Duration // when a session was ended in order that may be renewed; 0 none
+	shortRow int           // sessions in a row that ended before habitLife
+	habit    bool          // the pending renewal would be the second of its kind
+}
+
+var errFarPast = time.Unix(1, 0)
+
+// New returns a Monitor for one target. It does nothing before Run. The error is a *TargetError.
+func New(t Target) (*Monitor, error) {
+	m, err := newMonitor(newHub(nil, 0), t, 0)
+	if err != nil {
+		return nil, err
+	}
+	m.own = true
+	return m, nil
+}
+
+func newMonitor(h *hub, t Target, slot int) (*Monitor, error) {
+	if err := t.Check(); err != nil {
+		return nil, err
+	}
+	t = t.WithDefaults()
+	host, port, err := splitAddress(t.Address)
+	if err != nil {
+		return nil, &TargetError{Name: t.Name, Field: "address", Err: err}
+	}
+	newProto, err := heartbeat.New(t.Heartbeat, t.Send, t.Expect)
+	if err != nil {
+		return nil, &TargetError{Name: t.Name, Field: "heartbeat", Err: err}
+	}
+	m := &Monitor{hub: h, slot: slot, target: t, host: host, port: port, newProto: newProto, bell: make(chan struct{}, 1)}
+	if a, err := netip.ParseAddr(host); err == nil {
+		m.fixed = a.Unmap()
+	}
+	if h.trace > 0 {
+		m.trace = newTrace(h.trace)
+	}
+	now := time.Now()
+	m.s = Snapshot{Time: now, Seq: 1, Target: t, State: Idle, Since: now}
+	first := m.s
+	m.snap.Store(&first)
+	m.calm.Store(true)
+	return m, nil
+}
+
+// Run keeps the session until ctx ends, and returns when every goroutine that it started has ended. It may be called
+// once. The error is ctx's.
+func (m *Monitor) Run(ctx context.Context) error {
+	if m.own {
+		var wg sync.WaitGroup
+		wctx, stop := context.WithCancel(ctx)
+		defer wg.Wait()
+		defer stop()
+		wg.Go(func() { _ = m.hub.watch(wctx) })
+		defer m.hub.feed.end()
+	}
+	m.run(ctx)
+	return ctx.Err()
+}
+
+func (m *Monitor) run(ctx context.Context) {
+	m.hub.mu.Lock()
+	m.hub.monitors[m] = struct{}{}
+	m.hub.mu.Unlock()
+	stop := context.AfterFunc(ctx, func() { m.post(func() {}) })
+	defer stop()
+	m.ctx = ctx
+	m.begin()
+	for ctx.Err() == nil {
+		m.drain()
+		if ctx.Err() != nil {
+			break
+		}
+		due := m.act(m.hub.now())
+		m.wait(due)
+	}
+	m.endTrouble()
+	m.dropSession()
+	m.asking.Wait()
+	m.drain() // what was posted last closes its connection
+	m.dropSession()
+	m.judgeBy.Store(0)
+	m.hub.mu.Lock()
+	delete(m.hub.monitors, m)
+	m.hub.mu.Unlock()
+}
+
+// post hands f to the owner and wakes it. It never blocks.
+func (m *Monitor) post(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.inbox = append(m.inbox, f)
+	if m.reading != nil {
+		_ = m.reading.SetReadDeadline(errFarPast)
+		return
+	}
+	select {
+	case m.bell <- struct{}{}:
+	default:
+	}
+}
+
+func (m *Monitor) drain() {
+	for {
+		m.mu.Lock()
+		todo := m.inbox
+		m.inbox = nil
+		m.mu.Unlock()
+		if len(todo) == 0 {
+			return
+		}
+		for _, f := range todo {
+			f()
+		}
+	}
+}
+
+// wait blocks until something was posted, the session has something to say, or due has come (0: no timer).
+func (m *Monitor) wait(due time.Duration) {
+	if m.sess == nil {
+		m.waitBell(due)
+		return
+	}
+	s := m.sess
+	m.mu.Lock()
+	if len(m.inbox) > 0 {
+		m.mu.Unlock()
+		return
+	}
+	m.reading = s.conn
+	var deadline time.Time
+	if due > 0 {
+		deadline = m.hub.base.Add(due)
+	}
+	_ = s.conn.SetReadDeadline(deadline)
+	m.mu.Unlock()
+	n, err := s.conn.Read(s.buf[:])
+	m.mu.Lock()
+	m.reading = nil
+	posted := len(m.inbox) > 0
+	m.mu.Unlock()
+	if n > 0 {
+		m.received(s, n)
+	}
+	switch {
+	case err == nil:
+	case isTimeout(err):
+		if !posted {
+			m.woke(due)
+		}
+	default:
+		m.drain()
+		if m.sess == s {
+			m.sessionEnded(err)
+		}
+	}
+}
+
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout() && errnoOf(err) == 0
+}
+
+func (m *Monitor) waitBell(due time.Duration) {
+	if due <= 0 {
+		select {
+		case <-m.bell:
+		case <-m.ctx.Done():
+		}
+		return
+	}
+	t := time.NewTimer(due - m.hub.now())
+	defer t.Stop()
+	select {
+	case <-m.bell:
+	case <-m.ctx.Done():
+	case <-t.C:
+		m.woke(due)
+	}
+}
+
+// woke is called when a timer of ours fired: was it in time?
+func (m *Monitor) woke(due time.Duration) {
+	now := m.hub.now()
+	late := now - due
+	slept := m.hub.sleptFor(now)
+	if slept > heldUpShown {
+		m.heldUp(now, slept, netcheck.Asleep)
+		return
+	}
+	if late > lateTimer {
+		m.heldUp(now, late, netcheck.Stalled)
+	}
+}
+
+func (m *Monitor) set(t timer, at time.Duration) { m.timers[t] = max(at, 1) }
+
+func (m *Monitor) clear(ts ...timer) {
+	for _, t := range ts {
+		m.timers[t] = 0
+	}
+}
+
+// act does what is due and returns when the next thing is; 0 when nothing is.
+func (m *Monitor) act(now time.Duration) time.Duration {
+	// Whatever an action sets for a moment that has passed is done in the next round, after the inbox.
+	for t := range numTimers {
+		if at := m.timers[t]; at != 0 && at <= now {
+			m.timers[t] = 0
+			m.fire(t, now)
+		}
+	}
+	var due time.Duration
+	for _, at := range m.timers {
+		if at != 0 && (due == 0 || at < due) {
+			due = at
+		}
+	}
+	if due == 0 {
+		m.judgeBy.Store(0)
+	} else {
+		m.judgeBy.Store(int64(due))
+	}
+	return due
+}
+
+func (m *Monitor) fire(t timer, now time.Duration) {
+	switch t {
+	case timerBeat:
+		m.beat(now)
+	case timerOverdue:
+		m.beatOverdue(now)
+	case timerPatience:
+		m.outOfPatience(now)
+	case timerDecide:
+		m.decide(now)
+	case timerReread:
+		m.reread(now)
+	case timerLocalDown:
+		m.localDown(now)
+	case timerRepaired:
+		m.repaired(now)
+	case timerProbe:
+		m.probe(now)
+	case timerSecond:
+		m.dialAgain(now)
+	case timerAttemptEnd:
+		m.attemptTimedOut(now)
+	case timerRetry:
+		m.attempt(now)
+	case timerKnock:
+		m.knock(now)
+	case timerRenew:
+		m.renewalFailed(now)
+	}
+}
+
+// begin starts watching.
+func (m *Monitor) begin() {
+	if m.s.State != Idle {
+		return
+	}
+	m.newBackoff()
+	m.s.Attempt, m.s.Attempts = 0, nil
+	m.turn(started)
+	m.attempt(m.hub.now())
+}
+
+func (m *Monitor) newBackoff() {
+	// Jitter is applied after the cap too, so that a herd never falls into step: 12.5 s and a fifth is 15 s at most.
+	m.backoff = backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(250*time.Millisecond), backoff.WithMultiplier(1.6),
+		backoff.WithRandomizationFactor(0.2), backoff.WithMaxInterval(12500*time.Millisecond),
+		backoff.WithMaxElapsedTime(0)) // 0: never gives up
+}
+
+// Reconnect asks for an attempt now. It does nothing while the target is Up or paused.
+func (m *Monitor) Reconnect() { m.post(m.reconnect) }
+
+func (m *Monitor) reconnect() {
+	if m.s.State != Down && m.s.State != Connecting && m.s.State != Suspect {
+		return
+	}
+	if m.backoff != nil {
+		m.backoff.Reset()
+	}
+	m.attempt(m.hub.now())
+}
+
+// Pause ends the session and watches no more until Resume.
+func (m *Monitor) Pause() { m.post(m.pause) }
+
+func (m *Monitor) pause() {
+	if m.s.State == Idle {
+		return
+	}
+	m.closeOutage(m.hub.now())
+	m.endTrouble()
+	m.dropSession()
+	m.timers = [numTimers]time.Duration{}
+	m.endedAt = 0
+	m.s.Verdict, m.s.RetryAt, m.s.UpSince = netcheck.Verdict{}, time.Time{}, time.Time{}
+	m.s.Evidence, m.s.Keepalive, m.s.RTT, m.s.LegRTT = nil, Keepalive{}, 0, 0
+	m.liveRTT.Store(0)
+	m.liveAnswer.Store(0)
+	m.way.Store(nil)
+	m.turn(paused)
+	m.publish(StateEvent)
+}
+
+// Resume watches again after Pause.
+func (m *Monitor) Resume() { m.post(m.begin) }
+
+// Snapshot returns the present state.
+func (m *Monitor) Snapshot() Snapshot {
+	s := *m.snap.Load()
+	if s.State == Up || s.State == Suspect {
+		if rtt := m.liveRTT.Load(); rtt > 0 {
+			s.RTT = time.Duration(rtt)
+		}
+		if at := m.liveAnswer.Load(); at > 0 {
+			s.LastAnswer = m.hub.wall(time.Duration(at))
+		}
+		s.Time = time.Now()
+	}
+	return s
+}
+
+// Subscribe begins a subscription; with beats it carries a BeatEvent for every answered heartbeat. Close it.
+func (m *Monitor) Subscribe(beats bool) *Subscription {
+	return m.hub.feed.subscribe(beats, []*Monitor{m})
+}
+
+// announce publishes the first snapshot of a target that was just added.
+func (m *Monitor) announce() {
+	m.hub.feed.publish(m, Event{Kind: StateEvent, Snapshot: *m.snap.Load()})
+}
+
+// remove publishes that the target is gone. The goroutine in run has ended.
+func (m *Monitor) remove() {
+	s := *m.snap.Load()
+	s.Seq++
+	m.hub.feed.publish(m, Event{Kind: StateEvent, Snapshot: s, Removed: true})
+}
+
+// stalled reports whether the monitor should have judged long ago.
+func (m *Monitor) stalled(now time.Duration) bool {
+	by := time.Duration(m.judgeBy.Load())
+	return by != 0 && now > by+stalledAfter
+}
+
+// turn applies a trigger; it reports whether the state changed. The caller publishes.
+func (m *Monitor) turn(t trigger) bool {
+	to := next(m.s.State, t)
+	if to == m.s.State {
+		return false
+	}
+	m.s.State = to
+	m.s.Since = time.Now()
+	m.calm.Store(to == Idle || to == Up)
+	return true
+}
+
+func (m *Monitor) publish(k EventKind) { m.publishEvent(Event{Kind: k}) }
+
+func (m *Monitor) publishEvent(ev Event) {
+	m.s.Seq++
+	m.s.Time = time.Now()
+	if rtt := m.liveRTT.Load(); rtt > 0 {
+		m.s.RTT = time.Duration(rtt)
+	}
+	if at := m.liveAnswer.Load(); at > 0 {
+		m.s.LastAnswer = m.hub.wall(time.Duration(at))
+	}
+	c := m.s
+	m.snap.Store(&c)
+	ev.Snapshot = c
+	m.hub.feed.publish(m, ev)
+}
+
+// note keeps one observation: the newest on each hop for views, and all of them for the verdict of this trouble.
+func (m *Monitor) note(hop netcheck.Hop, where string, seen netcheck.Seen, rtt time.Duration, saw string) {
+	e := netcheck.Evidence{Time: time.Now(), Hop: hop, Where: where, Seen: seen, RTT: rtt, Saw: saw}
+	m.s.Evidence = withEvidence(m.s.Evidence, e)
+	if t := m.trouble; t != nil && seen != netcheck.SeenAsked {
+		if len(t.evidence) >= 48 {
+			t.evidence = append(t.evidence[:8:8], t.evidence[16:]...)
+		}
+		t.evidence = append(t.evidence, e)
+	}
+}
+
+// hopOrder is the order on the way.
+var hopOrder = map[netcheck.Hop]int{netcheck.HopLink: 1, netcheck.HopGateway: 2, netcheck.HopResolver: 3,
+	netcheck.HopProxy: 4, netcheck.HopPath: 5, netcheck.HopServer: 6, netcheck.HopService: 7}
+
+// withEvidence returns a copy of list with e in the place of its hop: published slices are never written to.
+func withEvidence(list []netcheck.Evidence, e netcheck.Evidence) []netcheck.Evidence {
+	out := make([]netcheck.Evidence, 0, len(list)+1)
+	placed := false
+	for _, o := range list {
+		if !placed && hopOrder[o.Hop] >= hopOrder[e.Hop] {
+			out = append(out, e)
+			placed = true
+		}
+		if o.Hop != e.Hop {
+			out = append(out, o)
+		}
+	}
+	if !placed {
+		out = append(out, e)
+	}
+	return out
+}
+
+// beat sends the next heartbeat, or looks at the last acknowledgement.
+func (m *Monitor) beat(now time.Duration) {
+	s := m.sess
+	if s == nil || m.localBroken() {
+		return
+	}
+	if s.proto == nil {
+		m.lookAtAcks(now)
+		return
+	}
+	_, waiting := s.oldest()
+	err := s.beat(now)
+	m.set(timerBeat, m.hub.grid(now+m.target.Interval/2, m.target.Interval, m.slot))
+	if err != nil && !isTimeout(err) {
+		m.sessionEnded(err)
+		return
+	}
+	if m.s.State == Up && !waiting {
+		m.set(timerOverdue, now+s.deadline.After(m.target.Timeout))
+		m.set(timerPatience, now+lifePatience+m.target.Timeout)
+	}
+}
+
+// received takes what the session said.
+func (m *Monitor) received(s *session, n int) {
+	now := m.hub.now()
+	if s.proto == nil {
+		// Without a heartbeat any byte is an answer.
+		s.lastByte = now
+		m.sessionAnswered(now, 0)
+		return
+	}
+	k, rtt := s.feed(s.buf[:n], now)
+	if k > 0 {
+		m.sessionAnswered(now, rtt)
+		return
+	}
+	if m.s.State == Up && m.timers[timerOverdue] != 0 {
+		m.set(timerOverdue, now+s.deadline.After(m.target.Timeout))
+	}
+}
+
+// sessionAnswered: the present session answered a beat.
+func (m *Monitor) sessionAnswered(now, rtt time.Duration) {
+	s := m.sess
+	if rtt > 0 {
+		m.liveRTT.Store(int64(rtt))
+		if m.trace != nil {
+			m.trace.add(time.Now(), rtt)
+		}
+	}
+	m.liveAnswer.Store(int64(now))
+	m.clear(timerOverdue, timerPatience)
+	if s.proto != nil {
+		if sent, waiting := s.oldest(); waiting {
+			m.set(timerOverdue, max(sent, now)+s.deadline.After(m.target.Timeout))
+			m.set(timerPatience, sent+lifePatience+m.target.Timeout)
+		}
+	}
+	if m.s.State != Up {
+		// An answer that was under way when the local way broke proves nothing about now.
+		if !m.localBroken() {
+			m.becomeUp(now)
+		}
+		return
+	}
+	if rtt > 0 && m.hub.feed.beats.Load() > 0 {
+		m.publish(BeatEvent)
+	}
+}
+
+// lookAtAcks is the heartbeat of a session without one: the kernel's keepalive asks, and the age of the last
+// acknowledgement answers.
+func (m *Monitor) lookAtAcks(now time.Duration) {
+	s := m.sess
+	info, ok := m.hub.sys.tcpInfo(s.conn)
+	if !ok {
+		return // this system cannot tell; the kernel ends the session when its keepalive runs out
+	}
+	limit := m.target.Keepalive.Idle + keepaliveSlack + 2*info.rtt
+	age := info.lastAck
+	switch {
+	case m.s.State == Up && age < limit:
+		if info.rtt > 0 {
+			m.liveRTT.Store(int64(info.rtt))
+			if m.trace != nil {
+				m.trace.add(time.Now(), info.rtt)
+			}
+		}
+		m.liveAnswer.Store(int64(now - age))
+		// The kernel asks when TCP_KEEPIDLE is over; the next look is when its answer would be overdue.
+		m.set(timerBeat, m.hub.grid(now+limit-age-10*time.Millisecond, 20*time.Millisecond, 0))
+		if m.hub.feed.beats.Load() > 0 {
+			m.publish(BeatEvent)
+		}
+	case m.s.State == Up:
+		m.silent(now, now-age+m.target.Keepalive.Idle)
+		m.hub.sys.nudge(s.conn, m.target.Keepalive)
+		m.set(timerBeat, now+200*time.Millisecond)
+	default:
+		if t := m.trouble; t != nil && age < now-t.since && age < limit {
+			m.sessionAnswered(now, 0)
+			m.set(timerBeat, now+m.target.Keepalive.Idle)
+			return
+		}
+		m.hub.sys.nudge(s.conn, m.target.Keepalive)
+		m.set(timerBeat, now+min(200*time.Millisecond*time.Duration(1+m.s.Attempt), time.Second))
+	}
+}
+
+// beatOverdue: the oldest beat was not answered within its deadline.
+func (m *Monitor) beatOverdue(now time.Duration) {
+	s := m.sess
+	if s == nil || m.s.State != Up {
+		return
+	}
+	if m.hub.sys.hasInput(s.conn) {
+		m.set(timerOverdue, now+5*time.Millisecond) // it is there and only was not read yet
+		return
+	}
+	sent, waiting := s.oldest()
+	if !waiting {
+		return
+	}
+	m.silent(now, max(sent, s.lastByte))
+}
+
+// outOfPatience: the peer talks, but what it says answers nothing.
+func (m *Monitor) outOfPatience(now time.Duration) {
+	s := m.sess
+	if s == nil || s.proto == nil || m.s.State == Idle || m.localBroken() {
+		return
+	}
+	sent, waiting := s.oldest()
+	if !waiting {
+		return
+	}
+	if now-s.lastByte > time.Second {
+		return // silence, which has its own clock
+	}
+	m.note(netcheck.HopService, m.target.Address, netcheck.SeenBroken, 0,
+		fmt.Sprintf("sends data, but nothing that answers a heartbeat, for %v", (now-sent).Round(10*time.Millisecond)))
+	m.startTrouble(now, now, overdue)
+	m.trouble.facts.ProtocolError = true
+	m.dropSession()
+	m.consider(now)
+}
+
+// heldUp: this program was not run for a while, or the computer slept. Every deadline moves, what was silent is asked
+// again, and a long stop is shown.
+func (m *Monitor) heldUp(now, by time.Duration, cause netcheck.Cause) {
+	for t := range m.timers {
+		if m.timers[t] != 0 {
+			m.timers[t] += by
+		}
+	}
+	if m.trouble != nil {
+		m.trouble.shift(by)
+	}
+	if m.sess == nil {
+		return
+	}
+	m.sess.shift(by)
+	m.set(timerBeat, now)
+	if by < heldUpShown {
+		return
+	}
+	m.hub.log.Info("held up", "target", m.target.Name, "cause", string(cause), "for", by)
+	if m.s.State == Up {
+		m.startTrouble(now, now, heldUp)
+		m.trouble.lost = 0
+		m.s.Verdict = netcheck.Verdict{Cause: cause, Hop: cause.Hop(), Interface: m.sess.way.Interface}
+		m.note(netcheck.HopLink, m.sess.way.Interface, netcheck.SeenUnknown, 0,
+			fmt.Sprintf("not measured for %v: %s", by.Round(10*time.Millisecond), cause))
+		m.publish(StateEvent)
+		// One clean window: a whole deadline of its own, for a session that may have to be woken.
+		m.trouble.lost = now
+		m.set(timerDecide, now+m.target.Timeout+retransmits)
+		m.set(timerProbe, now+heartbeat.Floor)
+	}
+}
+
+// sessionEnded: the peer, or the kernel, ended the present session.
+func (m *Monitor) sessionEnded(err error) {
+	now := m.hub.now()
+	s := m.sess
+	if s == nil {
+		return
+	}
+	lived := now - s.born
+	wasUp := m.s.State == Up
+	how := endOf(err)
+	m.dropSession()
+	m.clear(timerBeat, timerOverdue, timerPatience)
+	if how == netcheck.Silent {
+		// ETIMEDOUT, EHOSTUNREACH: silence by another name; whoever is asking goes on asking.
+		if wasUp {
+			m.silentEnd(now)
+		} else if t := m.trouble; t != nil {
+			t.facts.Session = netcheck.Silent
+		}
+		return
+	}
+	saw := "the session was reset"
+	if how == netcheck.Closed {
+		saw = "the session was closed in order"
+	}
+	if m.localBroken() {
+		m.note(netcheck.HopServer, m.s.Remote, netcheck.SeenUnknown, 0, saw)
+		return // nothing behind a broken link can be judged
+	}
+	if m.s.State == Suspect && m.trouble != nil || m.s.State == Down {
+		t := m.trouble
+		t.facts.Session = how
+		m.note(netcheck.HopServer, m.s.Remote, netcheck.SeenBroken, 0, saw)
+		if m.s.State == Down {
+			m.consider(now)
+			return
+		}
+		if t.facts.Fresh == netcheck.NotAsked {
+			m.dialFresh(now)
+		}
+		m.set(timerDecide, now+freshBeatPatience)
+		m.consider(now)
+		return
+	}
+	m.lastSession(how, lived)
+	mayRenew := how == netcheck.Closed && wasUp && m.isHabit(lived)
+	m.startTrouble(now, now, cut)
+	if mayRenew {
+		m.turn(ended)
+		m.endedAt = now
+		m.set(timerRenew, now+renewWithin)
+	}
+	m.trouble.facts.Session = how
+	m.note(netcheck.HopServer, m.s.Remote, netcheck.SeenBroken, 0, saw)
+	m.publish(StateEvent)
+	if m.shortRow >= 3 {
+		// It closes every session at once: no hot loop. The cause is plain without another connection.
+		m.trouble.facts.Fresh = netcheck.Answered
+		m.trouble.facts.FreshBeat = how
+		m.consider(now)
+		return
+	}
+	m.dialFresh(now)
+	m.set(timerDecide, now+freshBeatPatience)
+}
+
+// lastSession remembers how sessions to this server end.
+func (m *Monitor) lastSession(how netcheck.Outcome, lived time.Duration) {
+	if lived < habitLife {
+		m.shortRow++
+	} else {
+		m.shortRow = 0
+	}
+	if lived >= stableLife && m.backoff != nil {
+		m.backoff.Reset()
+	}
+}
+
+// isHabit reports whether an orderly end after that life may be the server's habit. Ends that come ever faster are not.
+func (m *Monitor) isHabit(lived time.Duration) bool {
+	if lived < habitLife {
+		return false
+	}
+	if m.lastLife > 0 && lived < m.lastLife/2 {
+		m.lastLife = lived
+		return false
+	}
+	m.habit = m.lastLife > 0 && lived < m.lastLife*3/2
+	m.lastLife = lived
+	return true
+}
+
+func endOf(err error) netcheck.Outcome {
+	switch e := errnoOf(err); {
+	case errors.Is(err, io.EOF):
+		return netcheck.Closed
+	case isReset(e):
+		return netcheck.Reset
+	case e == 0 && errors.Is(err, io.ErrClosedPipe):
+		return netcheck.Closed
+	default:
+		return netcheck.Silent
+	}
+}
+
+// dropSession closes the present session, if there is one.
+func (m *Monitor) dropSession() {
+	if m.sess != nil {
+		_ = m.sess.conn.Close()
+		m.sess = nil
+	}
+	if m.release != nil {
+		m.release()
+		m.release = nil
+	}
+}
+
+// plain is an error of the system or the resolver in a few words, without the addresses that stand beside it anyway.
+func plain(err error) string {
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return dns.Err
+	}
+	if e := errnoOf(err); e != 0 {
+		return e.Error()
+	}
+	return err.Error()
+}
+
+// nameOutcome reads a resolver's error: Silent when it only did not answer in time.
+func nameOutcome(err error) (o netcheck.Outcome, unknown bool) {
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return netcheck.Failed, true
+	case errors.As(err, &dns) && dns.IsTimeout, isTimeout(err), errors.Is(err, context.DeadlineExceeded):
+		return netcheck.Silent, false
+	}
+	return netcheck.Failed, false
+}

@@ -1,0 +1,19 @@
+//go:build !windows
+
+package monitor
+
+import (
+	"syscall"
+)
+
+func isRefused(e syscall.Errno) bool { return e == syscall.ECONNREFUSED }
+
+func isReset(e syscall.Errno) bool { return e == syscall.ECONNRESET || e == syscall.EPIPE }
+
+func isUnreachable(e syscall.Errno) bool {
+	switch e {
+	case syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EACCES, syscall.EPERM, syscall.ENETDOWN, syscall.EADDRNOTAVAIL:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,256 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// ErrUnknownTarget is returned for a name that no target of the Fleet has.
+var ErrUnknownTarget = errors.New("monitor: no such target")
+
+// Options of a Fleet. The zero value is usable.
+type Options struct {
+	Trace  int          // seconds of round trips kept for each target, for Fleet.Trace; 0 keeps none
+	Logger *slog.Logger // nil: nothing is logged
+}
+
+// A Fleet watches many targets. Make it with NewFleet, give it targets with Set, and run it. Its methods may be called
+// from any goroutine, before, during and after Run.
+type Fleet struct {
+	hub *hub
+
+	mu      sync.Mutex // guards what follows
+	members []*member  // in the order of Set
+	ctx     context.Context
+	wg      sync.WaitGroup
+	slots   map[int]bool // grid slots in use
+}
+
+type member struct {
+	m      *Monitor
+	target Target // as given
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// NewFleet returns a Fleet without targets.
+func NewFleet(o Options) *Fleet {
+	return &Fleet{hub: newHub(o.Logger, o.Trace), slots: map[int]bool{}}
+}
+
+// Run watches until ctx ends, and returns when every goroutine has ended. It may be called once. The error is ctx's.
+func (f *Fleet) Run(ctx context.Context) error {
+	wctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var watch sync.WaitGroup
+	watch.Go(func() { _ = f.hub.watch(wctx) })
+	f.mu.Lock()
+	f.ctx = ctx
+	for _, mb := range f.members {
+		f.start(mb)
+	}
+	f.mu.Unlock()
+	<-ctx.Done()
+	f.mu.Lock() // no member starts from now on: ctx is over
+	f.mu.Unlock()
+	f.wg.Wait()
+	stop()
+	watch.Wait()
+	f.hub.feed.end()
+	return ctx.Err()
+}
+
+func (f *Fleet) start(mb *member) {
+	if f.ctx == nil || f.ctx.Err() != nil || mb.cancel != nil {
+		return
+	}
+	var ctx context.Context
+	ctx, mb.cancel = context.WithCancel(f.ctx)
+	mb.done = make(chan struct{})
+	f.wg.Go(func() {
+		defer close(mb.done)
+		mb.m.run(ctx)
+	})
+}
+
+// Set replaces the targets. One that did not change keeps its session; one that changed, or is gone, ends it. The error
+// is a *TargetError, and then nothing changes.
+func (f *Fleet) Set(targets []Target) error {
+	names := map[string]bool{}
+	for _, t := range targets {
+		if err := t.Check(); err != nil {
+			return err
+		}
+		if names[t.Name] {
+			return &TargetError{Name: t.Name, Field: "name", Err: errors.New("another target has it already")}
+		}
+		names[t.Name] = true
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	old := map[string]*member{}
+	for _, mb := range f.members {
+		old[mb.target.Name] = mb
+	}
+	next := make([]*member, 0, len(targets))
+	var gone []*member
+	var fresh []*member
+	for _, t := range targets {
+		if mb := old[t.Name]; mb != nil && mb.target.WithDefaults() == t.WithDefaults() {
+			delete(old, t.Name)
+			next = append(next, mb)
+			continue
+		}
+		slot := 0
+		for f.slots[slot] {
+			slot++
+		}
+		m, err := newMonitor(f.hub, t, slot)
+		if err != nil {
+			for _, mb := range fresh {
+				delete(f.slots, mb.m.slot)
+			}
+			return err
+		}
+		f.slots[slot] = true
+		mb := &member{m: m, target: t}
+		fresh = append(fresh, mb)
+		next = append(next, mb)
+	}
+	for _, mb := range old {
+		gone = append(gone, mb)
+		delete(f.slots, mb.m.slot)
+	}
+	f.members = next
+	for _, mb := range gone {
+		if mb.cancel != nil {
+			mb.cancel()
+			<-mb.done
+		}
+		mb.m.remove()
+	}
+	for _, mb := range fresh {
+		mb.m.announce()
+		f.start(mb)
+	}
+	return nil
+}
+
+// Targets returns the targets as they were set.
+func (f *Fleet) Targets() []Target {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := make([]Target, len(f.members))
+	for i, mb := range f.members {
+		out[i] = mb.target
+	}
+	return out
+}
+
+// Snapshots returns the present state of every target, in the order of Set.
+func (f *Fleet) Snapshots() []Snapshot {
+	ms := f.monitors()
+	out := make([]Snapshot, len(ms))
+	for i, m := range ms {
+		out[i] = m.Snapshot()
+	}
+	return out
+}
+
+func (f *Fleet) monitors() []*Monitor {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := make([]*Monitor, len(f.members))
+	for i, mb := range f.members {
+		out[i] = mb.m
+	}
+	return out
+}
+
+// Snapshot returns the present state of one target; false when there is none of that name.
+func (f *Fleet) Snapshot(name string) (Snapshot, bool) {
+	for _, m := range f.monitors() {
+		if m.target.Name == name {
+			return m.Snapshot(), true
+		}
+	}
+	return Snapshot{}, false
+}
+
+// Subscribe begins a subscription to every target, those that come later included; with beats it carries a BeatEvent for
+// every answered heartbeat. Close it.
+func (f *Fleet) Subscribe(beats bool) *Subscription {
+	return f.hub.feed.subscribe(beats, f.monitors())
+}
+
+// pick returns the named monitors; all when no name is given.
+func (f *Fleet) pick(names []string) ([]*Monitor, error) {
+	ms := f.monitors()
+	if len(names) == 0 {
+		return ms, nil
+	}
+	var out []*Monitor
+	for _, name := range names {
+		found := false
+		for _, m := range ms {
+			if m.target.Name == name {
+				out, found = append(out, m), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("%w: %q", ErrUnknownTarget, name)
+		}
+	}
+	return out, nil
+}
+
+// Reconnect asks for an attempt now: of the named targets, or of all; those that are Up or paused are left alone.
+func (f *Fleet) Reconnect(names ...string) error { return f.each(names, (*Monitor).Reconnect) }
+
+// Pause ends the sessions of the named targets, or of all, and watches no more until Resume.
+func (f *Fleet) Pause(names ...string) error { return f.each(names, (*Monitor).Pause) }
+
+// Resume watches the named targets, or all, again.
+func (f *Fleet) Resume(names ...string) error { return f.each(names, (*Monitor).Resume) }
+
+func (f *Fleet) each(names []string, do func(*Monitor)) error {
+	ms, err := f.pick(names)
+	if err != nil {
+		return err
+	}
+	for _, m := range ms {
+		do(m)
+	}
+	return nil
+}
+
+// Trace returns the longest round trip of each second, oldest first, as far as Options.Trace goes back. Seconds without
+// an answer are left out.
+func (f *Fleet) Trace(name string) []Sample {
+	for _, m := range f.monitors() {
+		if m.target.Name == name && m.trace != nil {
+			return m.trace.samples(time.Now())
+		}
+	}
+	return nil
+}
+
+// Stalled returns the names of the targets whose goroutine should have judged more than two seconds ago: what is shown of
+// them is not known to be true.
+func (f *Fleet) Stalled(time.Time) []string {
+	now := f.hub.now()
+	var out []string
+	for _, m := range f.monitors() {
+		if m.stalled(now) {
+			out = append(out, m.target.Name)
+		}
+	}
+	return out
+}
+
+func jitter(n int64) int64 { return rand.Int64N(n) }

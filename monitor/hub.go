@@ -1,0 +1,318 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"holdfast/internal/dial"
+	"holdfast/netcheck"
+)
+
+// system is every question that is put to the operating system, so that tests can answer them.
+type system struct {
+	dial       func(ctx context.Context, dst netip.AddrPort, k Keepalive) (net.Conn, error)
+	resolve    func(ctx context.Context, host string) ([]netip.Addr, error)
+	egress     func(dst netip.Addr) (netcheck.Way, error)
+	judge      func(netcheck.Way) netcheck.LinkState
+	explain    func(dst netip.Addr) (disabled, noCarrier, noAddress string)
+	neighbour  func(netcheck.Way) (netcheck.NeighbourState, time.Duration)
+	askGateway func(ctx context.Context, w netcheck.Way) netcheck.GatewayAnswer
+	askPath    func(ctx context.Context, w netcheck.Way, dst netip.AddrPort, report func(netcheck.PathAnswer)) netcheck.PathAnswer
+	readSocket func(net.Conn) Keepalive
+	keepalive  func(conn net.Conn, on bool)
+	nudge      func(net.Conn, Keepalive)
+	tcpInfo    func(net.Conn) (tcpInfo, bool)
+	hasInput   func(net.Conn) bool
+	bootAhead  func() time.Duration
+}
+
+func realSystem() system {
+	return system{
+		dial: func(ctx context.Context, dst netip.AddrPort, k Keepalive) (net.Conn, error) {
+			c, err := dial.Direct(ctx, dst, func(raw syscall.RawConn) error {
+				if err := setSocket(raw, k); err != nil {
+					return err
+				}
+				return icmpErrors(raw, true)
+			})
+			if err != nil {
+				return nil, err
+			}
+			// On a session a single ICMP error from a router on the way would be fatal (ip(7), IP_RECVERR); while
+			// connecting it is welcome.
+			if raw, err := c.SyscallConn(); err == nil {
+				_ = icmpErrors(raw, false)
+			}
+			return c, nil
+		},
+		resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		},
+		egress: netcheck.Egress, judge: netcheck.Judge, explain: netcheck.Explain, neighbour: netcheck.Neighbour,
+		askGateway: netcheck.AskGateway, askPath: netcheck.AskPath,
+		readSocket: readSocket, keepalive: keepaliveOn, nudge: nudgeKeepalive, tcpInfo: readTCPInfo, hasInput: hasInput,
+		bootAhead: boottimeAhead,
+	}
+}
+
+// hub is what the monitors of a fleet share.
+type hub struct {
+	sys     system
+	base    time.Time // the zero of the hub's clock; monotonic
+	log     *slog.Logger
+	trace   int
+	feed    feed
+	watcher *netcheck.Watcher
+
+	mu       sync.Mutex // guards what follows
+	monitors map[*Monitor]struct{}
+	judged   map[netcheck.Way]judgement
+	gateways map[gatewayKey]*gateway
+	borne    map[int]int    // sessions on an interface
+	release  map[int]func() // its watch
+	slept    time.Duration  // what bootAhead said last
+	sleptAt  time.Duration  // when it was asked
+}
+
+type judgement struct {
+	at    time.Duration
+	state netcheck.LinkState
+}
+
+type gatewayKey struct {
+	index int
+	addr  netip.Addr
+}
+
+// gateway is what is known of one next hop: whether it ever answered while all was well, and the newest question.
+type gateway struct {
+	usedTo  netcheck.Tri
+	askedAt time.Duration // when the newest question began
+	done    bool          // it has been answered, or has run out
+	answer  netcheck.GatewayAnswer
+	waiting []func(netcheck.GatewayAnswer)
+}
+
+func newHub(log *slog.Logger, trace int) *hub {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &hub{
+		sys: realSystem(), base: time.Now(), log: log, trace: trace,
+		watcher:  netcheck.NewWatcher(log),
+		monitors: map[*Monitor]struct{}{}, judged: map[netcheck.Way]judgement{}, gateways: map[gatewayKey]*gateway{},
+		borne: map[int]int{}, release: map[int]func(){},
+		slept: -1,
+	}
+}
+
+// now is the hub's clock: monotonic, so that a step of the wall clock moves nothing.
+func (h *hub) now() time.Duration { return time.Since(h.base) }
+
+// wall turns a moment of the hub's clock into a time to show.
+func (h *hub) wall(at time.Duration) time.Time { return time.Now().Add(at - h.now()) }
+
+// grid returns the first moment after the given one at which a target of that slot may beat. All beats of the process
+// snap to one grid: targets that wake together cost a fraction of targets that wake alone. A slot of 10 ms holds sixteen
+// targets, so that few beat together and many do not beat all at once.
+func (h *hub) grid(after, interval time.Duration, slot int) time.Duration {
+	phase := time.Duration(slot/16) * 10 * time.Millisecond % interval
+	k := (after - phase) / interval
+	return phase + (k+1)*interval
+}
+
+// watch listens to the kernel until ctx ends.
+func (h *hub) watch(ctx context.Context) error {
+	stop := h.watcher.Changes(h.changed)
+	defer stop()
+	return h.watcher.Run(ctx)
+}
+
+// judge answers for a way; targets that share a way share the answer for as long as maxAge.
+func (h *hub) judge(w netcheck.Way, maxAge time.Duration) netcheck.LinkState {
+	now := h.now()
+	key := w
+	h.mu.Lock()
+	if j, ok := h.judged[key]; ok && now-j.at < maxAge {
+		h.mu.Unlock()
+		return j.state
+	}
+	h.mu.Unlock()
+	state := h.sys.judge(w)
+	h.mu.Lock()
+	if len(h.judged) > 4096 {
+		clear(h.judged)
+	}
+	h.judged[key] = judgement{now, state}
+	h.mu.Unlock()
+	return state
+}
+
+// bear declares that a session runs over the interface, so that its carrier is watched closely; the returned function
+// takes it back.
+func (h *hub) bear(w netcheck.Way) func() {
+	if w.Loopback || w.Index == 0 {
+		return func() {}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.borne[w.Index]++; h.borne[w.Index] == 1 {
+		h.release[w.Index] = h.watcher.Bear(w.Index)
+	}
+	return sync.OnceFunc(func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.borne[w.Index]--; h.borne[w.Index] == 0 {
+			h.release[w.Index]()
+			delete(h.borne, w.Index)
+			delete(h.release, w.Index)
+		}
+	})
+}
+
+// changed is the kernel's news. Only the ways that it may concern are judged again, each once, and only the targets whose
+// way is not whole, or that are in trouble anyway, are woken.
+func (h *hub) changed(c netcheck.Change) {
+	h.mu.Lock()
+	clear(h.judged)
+	ms := make([]*Monitor, 0, len(h.monitors))
+	for m := range h.monitors {
+		ms = append(ms, m)
+	}
+	h.mu.Unlock()
+	for _, m := range ms {
+		w := m.way.Load()
+		calm := m.calm.Load()
+		if w == nil {
+			if !calm {
+				m.post(m.linkNews)
+			}
+			continue
+		}
+		if w.Loopback && calm {
+			continue
+		}
+		if !c.All && c.Index != w.Index && calm {
+			continue
+		}
+		if !calm || h.judge(*w, time.Second).Broken() {
+			m.post(m.linkNews)
+		}
+	}
+}
+
+// askGateway puts one question to a next hop for all targets behind it: whoever asks while it is under way, or within
+// 300 ms of its answer, shares it. then is called once, from another goroutine.
+func (h *hub) askGateway(ctx context.Context, w netcheck.Way, then func(netcheck.GatewayAnswer)) {
+	if !w.Gateway.IsValid() {
+		return
+	}
+	h.mu.Lock()
+	g := h.gatewayOf(w)
+	now := h.now()
+	if g.done && now-g.askedAt < 300*time.Millisecond {
+		a := g.answer
+		h.mu.Unlock()
+		go then(a)
+		return
+	}
+	g.waiting = append(g.waiting, then)
+	if !g.done {
+		h.mu.Unlock()
+		return
+	}
+	g.done, g.askedAt = false, now
+	h.mu.Unlock()
+	go func() {
+		// Not the caller's context: others wait for it too. Two seconds are more than any round allows.
+		qctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), gatewayPatience)
+		a := h.sys.askGateway(qctx, w)
+		cancel()
+		h.mu.Lock()
+		g.done, g.answer = true, a
+		if a.Outcome == netcheck.Answered {
+			g.usedTo = netcheck.Yes
+		}
+		waiting := g.waiting
+		g.waiting = nil
+		h.mu.Unlock()
+		for _, f := range waiting {
+			f(a)
+		}
+	}()
+}
+
+// gatewayPatience is how long a next hop may take to answer: it is one hop away.
+const gatewayPatience = 600 * time.Millisecond
+
+func (h *hub) gatewayOf(w netcheck.Way) *gateway {
+	key := gatewayKey{w.Index, w.Gateway}
+	g := h.gateways[key]
+	if g == nil {
+		g = &gateway{done: true, askedAt: -time.Hour}
+		h.gateways[key] = g
+	}
+	return g
+}
+
+// baseline asks a next hop once while all is well, so that its silence means something later.
+func (h *hub) baseline(ctx context.Context, w netcheck.Way, then func(netcheck.GatewayAnswer)) {
+	if !w.Gateway.IsValid() {
+		return
+	}
+	h.mu.Lock()
+	g := h.gatewayOf(w)
+	known := g.usedTo != netcheck.NotKnown
+	a := g.answer
+	h.mu.Unlock()
+	if known {
+		go then(a)
+		return
+	}
+	h.askGateway(ctx, w, func(a netcheck.GatewayAnswer) {
+		if a.Outcome == netcheck.Silent {
+			h.mu.Lock()
+			if g.usedTo == netcheck.NotKnown {
+				g.usedTo = netcheck.No
+			}
+			h.mu.Unlock()
+		}
+		then(a)
+	})
+}
+
+func (h *hub) gatewayUsedTo(w netcheck.Way) netcheck.Tri {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.gatewayOf(w).usedTo
+}
+
+// sleptFor reports how long the computer was suspended since it was last asked, at most once a second; 0 mostly.
+func (h *hub) sleptFor(now time.Duration) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.slept >= 0 && now-h.sleptAt < time.Second {
+		return 0
+	}
+	h.sleptAt = now
+	ahead := h.sys.bootAhead()
+	was := h.slept
+	h.slept = ahead
+	if was < 0 {
+		return 0
+	}
+	return max(0, ahead-was)
+}
+
+// errnoOf returns the errno inside err; 0 when there is none.
+func errnoOf(err error) syscall.Errno {
+	var e syscall.Errno
+	errors.As(err, &e)
+	return e
+}

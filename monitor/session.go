@@ -1,0 +1,93 @@
+package monitor
+
+import (
+	"net"
+	"time"
+
+	"holdfast/monitor/heartbeat"
+	"holdfast/netcheck"
+)
+
+// sentRing is how many beats keep their time of sending; an answer to an older one is life and gives no round trip.
+const sentRing = 8
+
+// maxUnanswered bounds the bytes of heartbeats that wait for an answer. TCP keeps what was sent and delivers it when the
+// way or the server is back, so one answer to any of them is enough; more would fill the socket's buffer and block.
+const maxUnanswered = 4096
+
+// A session is one established connection and the heartbeats on it. One goroutine owns it at a time.
+type session struct {
+	conn  net.Conn
+	proto heartbeat.Protocol // nil: the kernel's keepalive stands in
+	way   netcheck.Way
+	born  time.Duration // when the handshake was complete, on the hub's clock
+
+	n        uint64                  // the newest beat
+	answered uint64                  // the newest answered beat
+	sent     [sentRing]time.Duration // when beat k left, at k % sentRing
+	lastByte time.Duration           // when anything was received
+	noSample uint64                  // beats up to this one say nothing about the round trip: this program was held up
+	deadline heartbeat.Deadline
+	buf      [512]byte
+}
+
+// tcpInfo is the part of the kernel's view (TCP_INFO) that is used.
+type tcpInfo struct {
+	unacked  uint32        // segments that the peer did not acknowledge yet
+	lastAck  time.Duration // since the last acknowledgement came
+	rtt, rto time.Duration
+}
+
+// beat sends the next heartbeat. Nothing is sent while too much waits for an answer already.
+func (s *session) beat(now time.Duration) error {
+	out := s.proto.Beat(s.buf[:0], s.n+1)
+	if waiting := s.n - s.answered; waiting > 0 && int(waiting+1)*len(out) > maxUnanswered {
+		return nil
+	}
+	s.n++
+	s.sent[s.n%sentRing] = now
+	_, err := s.conn.Write(out)
+	return err
+}
+
+// oldest returns when the oldest unanswered beat was sent; ok is false when none is.
+func (s *session) oldest() (sent time.Duration, ok bool) {
+	if s.n == s.answered {
+		return 0, false
+	}
+	k := s.answered + 1
+	if s.n-k >= sentRing {
+		k = s.n - sentRing + 1
+	}
+	return s.sent[k%sentRing], true
+}
+
+// feed takes received bytes. It reports the number of the beat that they answer (0 none) and its round trip (0 when it
+// says nothing).
+func (s *session) feed(p []byte, now time.Duration) (k uint64, rtt time.Duration) {
+	s.lastByte = now
+	k = s.proto.Feed(p)
+	if k <= s.answered {
+		return 0, 0
+	}
+	if s.n-k < sentRing {
+		rtt = max(now-s.sent[k%sentRing], time.Microsecond)
+	}
+	s.answered = k
+	if k <= s.noSample {
+		return k, 0
+	}
+	if rtt > 0 {
+		s.deadline.Sample(rtt)
+	}
+	return k, rtt
+}
+
+// shift moves the times of unanswered beats by the time that this program was not run: their silence was not heard.
+func (s *session) shift(by time.Duration) {
+	for i := range s.sent {
+		s.sent[i] += by
+	}
+	s.lastByte += by
+	s.noSample = s.n
+}

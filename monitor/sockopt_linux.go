@@ -1,0 +1,135 @@
+package monitor
+
+import (
+	"net"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// setSocket is called on a socket before it connects: keepalive and user timeout are set together, because the one
+// without the other either waits for hours or forgets what was sent (tcp(7)).
+func setSocket(c syscall.RawConn, k Keepalive) error {
+	var err error
+	cerr := c.Control(func(fd uintptr) {
+		for _, o := range [...]struct{ level, name, value int }{
+			{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(k.Idle / time.Second)},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(k.Interval / time.Second)},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, k.Count},
+			{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(k.UserTimeout / time.Millisecond)},
+			{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+		} {
+			if err = unix.SetsockoptInt(int(fd), o.level, o.name, o.value); err != nil {
+				return
+			}
+		}
+	})
+	if cerr != nil {
+		return cerr
+	}
+	return err
+}
+
+// icmpErrors switches the delivery of ICMP errors (IP_RECVERR, ip(7)): a connect then fails with the first one instead of
+// trying on.
+func icmpErrors(c syscall.RawConn, on bool) error {
+	v := 0
+	if on {
+		v = 1
+	}
+	return c.Control(func(fd uintptr) {
+		// One of the two does not fit the socket's family; without either, a connect only takes longer to fail.
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, v)
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, v)
+	})
+}
+
+// readSocket reads back what setSocket set. What cannot be read stays zero.
+func readSocket(conn net.Conn) (k Keepalive) {
+	control(conn, func(fd int) {
+		get := func(level, name int) int {
+			v, err := unix.GetsockoptInt(fd, level, name)
+			if err != nil {
+				return 0
+			}
+			return v
+		}
+		k = Keepalive{
+			Enabled:     get(unix.SOL_SOCKET, unix.SO_KEEPALIVE) != 0,
+			Idle:        time.Duration(get(unix.IPPROTO_TCP, unix.TCP_KEEPIDLE)) * time.Second,
+			Interval:    time.Duration(get(unix.IPPROTO_TCP, unix.TCP_KEEPINTVL)) * time.Second,
+			Count:       get(unix.IPPROTO_TCP, unix.TCP_KEEPCNT),
+			UserTimeout: time.Duration(get(unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)) * time.Millisecond,
+		}
+	})
+	return k
+}
+
+// keepaliveOn switches the kernel's probes. While the carrier is down nothing may be sent: any packet leaves a neighbour
+// entry without an answer, which the kernel asks again only after a second.
+func keepaliveOn(conn net.Conn, on bool) {
+	v := 0
+	if on {
+		v = 1
+	}
+	control(conn, func(fd int) { _ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, v) })
+}
+
+// nudgeKeepalive makes the kernel send a keepalive probe now, if the connection has been quiet for TCP_KEEPIDLE: setting
+// that option restarts the timer with what is left of it (Linux, do_tcp_setsockopt: tcp_sock_set_keepidle_locked).
+func nudgeKeepalive(conn net.Conn, k Keepalive) {
+	control(conn, func(fd int) {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(k.Idle/time.Second))
+	})
+}
+
+// readTCPInfo asks the kernel for its view of the connection.
+func readTCPInfo(conn net.Conn) (info tcpInfo, ok bool) {
+	control(conn, func(fd int) {
+		ti, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil {
+			return
+		}
+		info = tcpInfo{
+			unacked: ti.Unacked,
+			lastAck: time.Duration(ti.Last_ack_recv) * time.Millisecond,
+			rtt:     time.Duration(ti.Rtt) * time.Microsecond,
+			rto:     time.Duration(ti.Rto) * time.Microsecond,
+		}
+		ok = true
+	})
+	return info, ok
+}
+
+// hasInput reports whether bytes, an end or an error wait to be read.
+func hasInput(conn net.Conn) (yes bool) {
+	control(conn, func(fd int) {
+		var b [1]byte
+		n, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		yes = n > 0 || err == nil || (err != unix.EAGAIN && err != unix.EINTR)
+	})
+	return yes
+}
+
+func control(conn net.Conn, f func(fd int)) {
+	sc, ok := conn.(syscall.Conn)
+	if !ok {
+		return
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) { f(int(fd)) })
+}
+
+// boottimeAhead is how far CLOCK_BOOTTIME, which goes on while the computer sleeps, is ahead of CLOCK_MONOTONIC, which
+// does not (clock_gettime(2)). It only grows.
+func boottimeAhead() time.Duration {
+	var boot, mono unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono) != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot) != nil {
+		return 0
+	}
+	return time.Duration(boot.Nano() - mono.Nano())
+}

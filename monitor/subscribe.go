@@ -1,0 +1,171 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+// queueLimit is how many events wait for a slow reader before it is skipped to the newest snapshots.
+const queueLimit = 512
+
+// ErrClosed is returned by Subscription.Next after Close, and when the Fleet or Monitor has ended and all was read.
+var ErrClosed = errors.New("monitor: subscription closed")
+
+// feed hands events to subscriptions. Publishing never blocks.
+type feed struct {
+	mu    sync.Mutex // guards subs and ended, and orders publications
+	subs  map[*Subscription]struct{}
+	ended bool
+	beats atomic.Int32 // subscriptions that want BeatEvents: while none does, no snapshot is made for a beat
+}
+
+func (f *feed) publish(m *Monitor, ev Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for s := range f.subs {
+		s.put(m, ev)
+	}
+}
+
+func (f *feed) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = true
+	for s := range f.subs {
+		s.finish()
+	}
+}
+
+// subscribe begins a subscription whose first events are the present snapshots of those monitors.
+func (f *feed) subscribe(beats bool, present []*Monitor) *Subscription {
+	s := &Subscription{feed: f, beats: beats, bell: make(chan struct{}, 1), last: map[*Monitor]uint64{}}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.subs == nil {
+		f.subs = map[*Subscription]struct{}{}
+	}
+	for _, m := range present {
+		s.put(m, Event{Kind: StateEvent, Snapshot: *m.snap.Load()})
+	}
+	f.subs[s] = struct{}{}
+	if beats {
+		f.beats.Add(1)
+	}
+	if f.ended {
+		s.finish()
+	}
+	return s
+}
+
+// A Subscription is one reader's view of the events. Its methods may be called from any goroutine; Next from one at a time.
+type Subscription struct {
+	feed  *feed
+	beats bool
+	bell  chan struct{} // capacity 1: rung when there may be something to read
+
+	mu     sync.Mutex // guards what follows
+	queue  []queued
+	last   map[*Monitor]uint64 // the newest Seq handed out, so that time never runs backwards
+	closed bool
+}
+
+type queued struct {
+	m  *Monitor
+	ev Event
+}
+
+func (s *Subscription) put(m *Monitor, ev Event) {
+	if ev.Kind == BeatEvent && !s.beats {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.queue = append(s.queue, queued{m, ev})
+	if len(s.queue) > queueLimit {
+		s.skip()
+	}
+	select {
+	case s.bell <- struct{}{}:
+	default:
+	}
+}
+
+// skip reduces the queue to the newest event of each target, in their order. A departure is never lost.
+func (s *Subscription) skip() {
+	newest := map[*Monitor]int{}
+	for i, q := range s.queue {
+		newest[q.m] = i
+	}
+	kept := s.queue[:0]
+	for i, q := range s.queue {
+		if newest[q.m] == i {
+			if !q.ev.Removed {
+				q.ev.Kind = StateEvent
+			}
+			kept = append(kept, q)
+		}
+	}
+	clear(s.queue[len(kept):])
+	s.queue = kept
+}
+
+func (s *Subscription) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.closed = true
+		close(s.bell)
+	}
+}
+
+// Next returns the next event. The first ones are one StateEvent for each target with its present snapshot. A reader
+// that falls behind is skipped to the newest snapshot of each target; it never sees an older one after a newer one. The
+// error is ctx's, or ErrClosed.
+func (s *Subscription) Next(ctx context.Context) (Event, error) {
+	for {
+		s.mu.Lock()
+		for len(s.queue) > 0 {
+			q := s.queue[0]
+			s.queue[0] = queued{}
+			s.queue = s.queue[1:]
+			if seq, seen := s.last[q.m]; seen && q.ev.Snapshot.Seq <= seq && !q.ev.Removed {
+				continue
+			}
+			s.last[q.m] = q.ev.Snapshot.Seq
+			if q.ev.Removed {
+				delete(s.last, q.m)
+			}
+			s.mu.Unlock()
+			return q.ev, nil
+		}
+		s.queue = nil
+		closed := s.closed
+		s.mu.Unlock()
+		if closed {
+			return Event{}, ErrClosed
+		}
+		select {
+		case <-ctx.Done():
+			return Event{}, ctx.Err()
+		case <-s.bell:
+		}
+	}
+}
+
+// Close ends the subscription; a waiting Next returns ErrClosed. It may be called more than once.
+func (s *Subscription) Close() {
+	s.feed.mu.Lock()
+	if _, there := s.feed.subs[s]; there {
+		delete(s.feed.subs, s)
+		if s.beats {
+			s.feed.beats.Add(-1)
+		}
+	}
+	s.feed.mu.Unlock()
+	s.finish()
+}
