@@ -386,6 +386,7 @@ func (m *Monitor) begin() {
 	m.newBackoff()
 	m.s.Attempt, m.s.Attempts = 0, nil
 	m.turn(started)
+	m.publish(StateEvent)
 	m.attempt(m.hub.now())
 }
 

@@ -163,9 +163,7 @@ func (m *Monitor) newRound(now time.Duration) {
 	if m.sess == nil && t.facts.Session == netcheck.Asked {
 		t.facts.Session = netcheck.Silent
 	}
-	if len(t.evidence) > 32 {
-		t.evidence = slices.Clone(t.evidence[len(t.evidence)-32:])
-	}
+	t.evidence = nil // what earlier rounds found rests with their verdicts
 }
 
 // approach looks at the way and dials: the name first, where there is one, then the local part of the way.
@@ -180,6 +178,7 @@ func (m *Monitor) approach(now time.Duration) {
 	m.set(timerAttemptEnd, now+attemptLimit)
 	m.set(timerDecide, now+freshBeatPatience)
 	round := t.round
+	// Two look-ups, 0.4 s apart: one lost datagram is no verdict on the resolver.
 	for i := range 2 {
 		m.asking.Go(func() {
 			if i > 0 && !sleep(t.ctx, secondSYN) {
