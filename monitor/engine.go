@@ -111,7 +111,9 @@ type Monitor struct {
 
 	// The rest belongs to the goroutine in Run.
 	ctx     context.Context
-	s       Snapshot // the working copy
+	over    bool
+	s       *Snapshot // as it will be published next; read it, and write through edit
+	frozen  bool      // s was published: the next edit makes a copy
 	timers  [numTimers]time.Duration
 	sess    *session
 	release func() // of the session's interface
@@ -159,9 +161,9 @@ func newMonitor(h *hub, t Target, slot int) (*Monitor, error) {
 		m.trace = newTrace(h.trace)
 	}
 	now := time.Now()
-	m.s = Snapshot{Time: now, Seq: 1, Target: t, State: Idle, Since: now}
-	first := m.s
-	m.snap.Store(&first)
+	m.s = &Snapshot{Time: now, Seq: 1, Target: t, State: Idle, Since: now}
+	m.snap.Store(m.s)
+	m.frozen = true
 	m.calm.Store(true)
 	return m, nil
 }
@@ -176,22 +178,28 @@ func (m *Monitor) Run(ctx context.Context) error {
 		defer stop()
 		wg.Go(func() { _ = m.hub.watch(wctx) })
 		defer m.hub.feed.end()
+		defer m.hub.asking.Wait()
 	}
+	stop := context.AfterFunc(ctx, m.stop)
+	defer stop()
 	m.run(ctx)
 	return ctx.Err()
 }
 
+// stop ends run.
+func (m *Monitor) stop() { m.post(func() { m.over = true }) }
+
+// run is the goroutine that owns the Monitor. It returns after stop. ctx is only the parent of the questions' contexts:
+// one context for each of thousands of targets would cost more than the session.
 func (m *Monitor) run(ctx context.Context) {
 	m.hub.mu.Lock()
 	m.hub.monitors[m] = struct{}{}
 	m.hub.mu.Unlock()
-	stop := context.AfterFunc(ctx, func() { m.post(func() {}) })
-	defer stop()
 	m.ctx = ctx
 	m.begin()
-	for ctx.Err() == nil {
+	for !m.over {
 		m.drain()
-		if ctx.Err() != nil {
+		if m.over {
 			break
 		}
 		due := m.act(m.hub.now())
@@ -286,17 +294,13 @@ func isTimeout(err error) bool {
 
 func (m *Monitor) waitBell(due time.Duration) {
 	if due <= 0 {
-		select {
-		case <-m.bell:
-		case <-m.ctx.Done():
-		}
+		<-m.bell
 		return
 	}
 	t := time.NewTimer(due - m.hub.now())
 	defer t.Stop()
 	select {
 	case <-m.bell:
-	case <-m.ctx.Done():
 	case <-t.C:
 		m.woke(due)
 	}
@@ -384,7 +388,7 @@ func (m *Monitor) begin() {
 		return
 	}
 	m.newBackoff()
-	m.s.Attempt, m.s.Attempts = 0, nil
+	m.edit().Attempt, m.edit().Attempts = 0, nil
 	m.turn(started)
 	m.publish(StateEvent)
 	m.attempt(m.hub.now())
@@ -423,8 +427,8 @@ func (m *Monitor) pause() {
 	m.dropSession()
 	m.timers = [numTimers]time.Duration{}
 	m.endedAt = 0
-	m.s.Verdict, m.s.RetryAt, m.s.UpSince = netcheck.Verdict{}, time.Time{}, time.Time{}
-	m.s.Evidence, m.s.Keepalive, m.s.RTT, m.s.LegRTT = nil, Keepalive{}, 0, 0
+	m.edit().Verdict, m.edit().RetryAt, m.edit().UpSince = netcheck.Verdict{}, time.Time{}, time.Time{}
+	m.edit().Evidence, m.edit().Keepalive, m.edit().RTT, m.edit().LegRTT = nil, Keepalive{}, 0, 0
 	m.liveRTT.Store(0)
 	m.liveAnswer.Store(0)
 	m.way.Store(nil)
@@ -479,8 +483,8 @@ func (m *Monitor) turn(t trigger) bool {
 	if to == m.s.State {
 		return false
 	}
-	m.s.State = to
-	m.s.Since = time.Now()
+	m.edit().State = to
+	m.edit().Since = time.Now()
 	m.calm.Store(to == Idle || to == Up)
 	return true
 }
@@ -488,24 +492,33 @@ func (m *Monitor) turn(t trigger) bool {
 func (m *Monitor) publish(k EventKind) { m.publishEvent(Event{Kind: k}) }
 
 func (m *Monitor) publishEvent(ev Event) {
-	m.s.Seq++
-	m.s.Time = time.Now()
+	m.edit().Seq++
+	m.edit().Time = time.Now()
 	if rtt := m.liveRTT.Load(); rtt > 0 {
-		m.s.RTT = time.Duration(rtt)
+		m.edit().RTT = time.Duration(rtt)
 	}
 	if at := m.liveAnswer.Load(); at > 0 {
-		m.s.LastAnswer = m.hub.wall(time.Duration(at))
+		m.edit().LastAnswer = m.hub.wall(time.Duration(at))
 	}
-	c := m.s
-	m.snap.Store(&c)
-	ev.Snapshot = c
+	m.snap.Store(m.s)
+	m.frozen = true
+	ev.Snapshot = *m.s
 	m.hub.feed.publish(m, ev)
+}
+
+// edit returns the snapshot to be published next, for writing. A published one is never written to.
+func (m *Monitor) edit() *Snapshot {
+	if m.frozen {
+		c := *m.s
+		m.s, m.frozen = &c, false
+	}
+	return m.s
 }
 
 // note keeps one observation: the newest on each hop for views, and all of them for the verdict of this trouble.
 func (m *Monitor) note(hop netcheck.Hop, where string, seen netcheck.Seen, rtt time.Duration, saw string) {
 	e := netcheck.Evidence{Time: time.Now(), Hop: hop, Where: where, Seen: seen, RTT: rtt, Saw: saw}
-	m.s.Evidence = withEvidence(m.s.Evidence, e)
+	m.edit().Evidence = withEvidence(m.s.Evidence, e)
 	if t := m.trouble; t != nil && seen != netcheck.SeenAsked {
 		if len(t.evidence) >= 48 {
 			t.evidence = append(t.evidence[:8:8], t.evidence[16:]...)
@@ -708,7 +721,7 @@ func (m *Monitor) heldUp(now, by time.Duration, cause netcheck.Cause) {
 	if m.s.State == Up {
 		m.startTrouble(now, now, heldUp)
 		m.trouble.lost = 0
-		m.s.Verdict = netcheck.Verdict{Cause: cause, Hop: cause.Hop(), Interface: m.sess.way.Interface}
+		m.edit().Verdict = netcheck.Verdict{Cause: cause, Hop: cause.Hop(), Interface: m.sess.way.Interface}
 		m.note(netcheck.HopLink, m.sess.way.Interface, netcheck.SeenUnknown, 0,
 			fmt.Sprintf("not measured for %v: %s", by.Round(10*time.Millisecond), cause))
 		m.publish(StateEvent)

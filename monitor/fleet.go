@@ -32,10 +32,8 @@ type Fleet struct {
 }
 
 type member struct {
-	m      *Monitor
-	target Target // as given
-	cancel context.CancelFunc
-	done   chan struct{}
+	m    *Monitor
+	done chan struct{} // closed when its goroutine has ended; nil before it was started
 }
 
 // NewFleet returns a Fleet without targets.
@@ -57,24 +55,27 @@ func (f *Fleet) Run(ctx context.Context) error {
 	f.mu.Unlock()
 	<-ctx.Done()
 	f.mu.Lock() // no member starts from now on: ctx is over
+	for _, mb := range f.members {
+		mb.m.stop()
+	}
 	f.mu.Unlock()
 	f.wg.Wait()
 	stop()
 	watch.Wait()
+	f.hub.asking.Wait()
 	f.hub.feed.end()
 	return ctx.Err()
 }
 
 func (f *Fleet) start(mb *member) {
-	if f.ctx == nil || f.ctx.Err() != nil || mb.cancel != nil {
+	if f.ctx == nil || f.ctx.Err() != nil || mb.done != nil {
 		return
 	}
-	var ctx context.Context
-	ctx, mb.cancel = context.WithCancel(f.ctx)
-	mb.done = make(chan struct{})
+	done, ctx, m := make(chan struct{}), f.ctx, mb.m
+	mb.done = done
 	f.wg.Go(func() {
-		defer close(mb.done)
-		mb.m.run(ctx)
+		defer close(done)
+		m.run(ctx)
 	})
 }
 
@@ -95,13 +96,13 @@ func (f *Fleet) Set(targets []Target) error {
 	defer f.mu.Unlock()
 	old := map[string]*member{}
 	for _, mb := range f.members {
-		old[mb.target.Name] = mb
+		old[mb.m.target.Name] = mb
 	}
 	next := make([]*member, 0, len(targets))
 	var gone []*member
 	var fresh []*member
 	for _, t := range targets {
-		if mb := old[t.Name]; mb != nil && mb.target.WithDefaults() == t.WithDefaults() {
+		if mb := old[t.Name]; mb != nil && mb.m.target == t.WithDefaults() {
 			delete(old, t.Name)
 			next = append(next, mb)
 			continue
@@ -118,7 +119,7 @@ func (f *Fleet) Set(targets []Target) error {
 			return err
 		}
 		f.slots[slot] = true
-		mb := &member{m: m, target: t}
+		mb := &member{m: m}
 		fresh = append(fresh, mb)
 		next = append(next, mb)
 	}
@@ -128,8 +129,8 @@ func (f *Fleet) Set(targets []Target) error {
 	}
 	f.members = next
 	for _, mb := range gone {
-		if mb.cancel != nil {
-			mb.cancel()
+		if mb.done != nil {
+			mb.m.stop()
 			<-mb.done
 		}
 		mb.m.remove()
@@ -141,13 +142,13 @@ func (f *Fleet) Set(targets []Target) error {
 	return nil
 }
 
-// Targets returns the targets as they were set.
+// Targets returns the targets, their defaults filled in.
 func (f *Fleet) Targets() []Target {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := make([]Target, len(f.members))
 	for i, mb := range f.members {
-		out[i] = mb.target
+		out[i] = mb.m.target
 	}
 	return out
 }

@@ -49,6 +49,9 @@ func realSystem() system {
 			if raw, err := c.SyscallConn(); err == nil {
 				_ = icmpErrors(raw, false)
 			}
+			if s, err := slim(c); err == nil {
+				return s, nil
+			}
 			return c, nil
 		},
 		resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
@@ -69,6 +72,7 @@ type hub struct {
 	trace   int
 	feed    feed
 	watcher *netcheck.Watcher
+	asking  sync.WaitGroup // questions that targets share
 
 	mu       sync.Mutex // guards what follows
 	monitors map[*Monitor]struct{}
@@ -208,7 +212,8 @@ func (h *hub) changed(c netcheck.Change) {
 }
 
 // askGateway puts one question to a next hop for all targets behind it: whoever asks while it is under way, or within
-// 300 ms of its answer, shares it. then is called once, from another goroutine.
+// 300 ms of its answer, shares it. then is called once, from any goroutine, and must not block. ctx is that of the whole
+// hub, not of one target: others wait for the answer too.
 func (h *hub) askGateway(ctx context.Context, w netcheck.Way, then func(netcheck.GatewayAnswer)) {
 	if !w.Gateway.IsValid() {
 		return
@@ -219,7 +224,7 @@ func (h *hub) askGateway(ctx context.Context, w netcheck.Way, then func(netcheck
 	if g.done && now-g.askedAt < 300*time.Millisecond {
 		a := g.answer
 		h.mu.Unlock()
-		go then(a)
+		then(a)
 		return
 	}
 	g.waiting = append(g.waiting, then)
@@ -229,9 +234,8 @@ func (h *hub) askGateway(ctx context.Context, w netcheck.Way, then func(netcheck
 	}
 	g.done, g.askedAt = false, now
 	h.mu.Unlock()
-	go func() {
-		// Not the caller's context: others wait for it too. Two seconds are more than any round allows.
-		qctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), gatewayPatience)
+	h.asking.Go(func() {
+		qctx, cancel := context.WithTimeout(ctx, gatewayPatience)
 		a := h.sys.askGateway(qctx, w)
 		cancel()
 		h.mu.Lock()
@@ -245,7 +249,7 @@ func (h *hub) askGateway(ctx context.Context, w netcheck.Way, then func(netcheck
 		for _, f := range waiting {
 			f(a)
 		}
-	}()
+	})
 }
 
 // gatewayPatience is how long a next hop may take to answer: it is one hop away.
@@ -272,7 +276,7 @@ func (h *hub) baseline(ctx context.Context, w netcheck.Way, then func(netcheck.G
 	a := g.answer
 	h.mu.Unlock()
 	if known {
-		go then(a)
+		then(a)
 		return
 	}
 	h.askGateway(ctx, w, func(a netcheck.GatewayAnswer) {

@@ -28,7 +28,7 @@ type session struct {
 	lastByte time.Duration           // when anything was received
 	noSample uint64                  // beats up to this one say nothing about the round trip: this program was held up
 	deadline heartbeat.Deadline
-	buf      [512]byte
+	buf      [96]byte // more arrives in as many reads as it takes
 }
 
 // tcpInfo is the part of the kernel's view (TCP_INFO) that is used.
@@ -40,7 +40,7 @@ type tcpInfo struct {
 
 // beat sends the next heartbeat. Nothing is sent while too much waits for an answer already.
 func (s *session) beat(now time.Duration) error {
-	out := s.proto.Beat(s.buf[:0], s.n+1)
+	out := s.proto.Beat(s.buf[:0:len(s.buf)], s.n+1)
 	if waiting := s.n - s.answered; waiting > 0 && int(waiting+1)*len(out) > maxUnanswered {
 		return nil
 	}

@@ -36,3 +36,6 @@ func readTCPInfo(net.Conn) (tcpInfo, bool) { return tcpInfo{}, false }
 func hasInput(net.Conn) bool { return false }
 
 func boottimeAhead() time.Duration { return 0 }
+
+// slim keeps the connection as it is.
+func slim(c *net.TCPConn) (net.Conn, error) { return c, nil }

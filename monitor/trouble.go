@@ -129,16 +129,16 @@ func (m *Monitor) judgeSilenceAt(lost, now time.Duration) time.Duration {
 // attempt begins a counted attempt with a round of questions of its own.
 func (m *Monitor) attempt(now time.Duration) {
 	m.clear(timerRetry, timerAttemptEnd, timerDecide, timerProbe, timerSecond)
-	m.s.RetryAt = time.Time{}
+	m.edit().RetryAt = time.Time{}
 	if m.trouble == nil {
 		m.startTrouble(now, 0, started)
 		m.trouble.facts.HadSession = false
 	}
 	t := m.trouble
-	m.s.Attempt++
-	m.s.Attempts = append(slices.Clone(m.s.Attempts), Attempt{Number: m.s.Attempt, Start: time.Now()})
+	m.edit().Attempt++
+	m.edit().Attempts = append(slices.Clone(m.s.Attempts), Attempt{Number: m.s.Attempt, Start: time.Now()})
 	if len(m.s.Attempts) > maxAttempts {
-		m.s.Attempts = m.s.Attempts[len(m.s.Attempts)-maxAttempts:]
+		m.edit().Attempts = m.s.Attempts[len(m.s.Attempts)-maxAttempts:]
 	}
 	t.attempting = true
 	m.newRound(now)
@@ -251,7 +251,7 @@ func (m *Monitor) approachAddr(now time.Duration, addr netip.Addr) {
 		m.endDials()
 	}
 	t.dst = dst
-	m.s.Remote = dst.String()
+	m.edit().Remote = dst.String()
 	w, err := m.hub.sys.egress(addr)
 	if errors.Is(err, netcheck.ErrUnsupported) {
 		m.dialFresh(now)
@@ -286,7 +286,7 @@ func (m *Monitor) approachAddr(now time.Duration, addr netip.Addr) {
 	if !t.facts.HadSession || t.facts.Way.Index != w.Index || !t.local.Broken() {
 		t.facts.Way = w
 		m.way.Store(&w)
-		m.s.Way = w
+		m.edit().Way = w
 	}
 	t.local, t.facts.Link = state, state
 	m.noteWay(w)
@@ -563,11 +563,11 @@ func (m *Monitor) adopt(s *session, rtt, now time.Duration) {
 	if s.way.Index != 0 {
 		w := s.way
 		m.way.Store(&w)
-		m.s.Way = w
+		m.edit().Way = w
 		m.noteWay(w)
 	}
-	m.s.Remote = t.dst.String()
-	m.s.Keepalive = m.hub.sys.readSocket(s.conn)
+	m.edit().Remote = t.dst.String()
+	m.edit().Keepalive = m.hub.sys.readSocket(s.conn)
 	m.release = m.hub.bear(s.way)
 	if rtt > 0 {
 		m.liveRTT.Store(int64(rtt))
@@ -616,7 +616,7 @@ func (m *Monitor) probe(now time.Duration) {
 		t.facts.Gateway = netcheck.Asked
 		t.facts.GatewayUsedTo = m.hub.gatewayUsedTo(w)
 		m.note(netcheck.HopGateway, w.Gateway.String(), netcheck.SeenAsked, 0, "")
-		m.hub.askGateway(t.ctx, w, func(a netcheck.GatewayAnswer) {
+		m.hub.askGateway(m.ctx, w, func(a netcheck.GatewayAnswer) {
 			m.post(func() {
 				if m.trouble == t && t.round == round {
 					m.gatewayAnswered(a)
@@ -827,7 +827,7 @@ func (m *Monitor) blame(v netcheck.Verdict, now time.Duration) {
 		return
 	}
 	same := shown.Cause == v.Cause && slices.Equal(shown.Also, v.Also)
-	m.s.Verdict = v
+	m.edit().Verdict = v
 	switch {
 	case m.s.State != Down:
 		m.goDown(now)
@@ -873,16 +873,16 @@ func (m *Monitor) goDown(now time.Duration) {
 	m.endedAt = 0
 	m.clear(timerRenew)
 	if m.s.BrokenSince.IsZero() {
-		m.s.BrokenSince = m.hub.wall(t.since)
+		m.edit().BrokenSince = m.hub.wall(t.since)
 	}
 	if !connecting && t.facts.HadSession && !t.attempting {
 		// The questions of the suspicion were the first attempt.
-		m.s.Attempt = 1
-		m.s.Attempts = append(slices.Clone(m.s.Attempts), Attempt{Number: 1, Start: m.hub.wall(t.since)})
+		m.edit().Attempt = 1
+		m.edit().Attempts = append(slices.Clone(m.s.Attempts), Attempt{Number: 1, Start: m.hub.wall(t.since)})
 		t.attempting = true
 	}
-	m.s.UpSince = time.Time{}
-	m.s.Outages = withOutage(m.s.Outages, Outage{Start: m.s.BrokenSince, Verdict: m.s.Verdict, Attempts: m.s.Attempt})
+	m.edit().UpSince = time.Time{}
+	m.edit().Outages = withOutage(m.s.Outages, Outage{Start: m.s.BrokenSince, Verdict: m.s.Verdict, Attempts: m.s.Attempt})
 	m.publish(StateEvent)
 	if m.s.Verdict.IsZero() {
 		m.set(timerAttemptEnd, now+secondLook)
@@ -920,7 +920,7 @@ func (m *Monitor) finishAttempt(now time.Duration, cause netcheck.Cause) {
 	if needsPerson(m.s.Verdict.Cause) {
 		wait = max(wait, 12500*time.Millisecond)
 	}
-	m.s.RetryAt = m.hub.wall(now + wait)
+	m.edit().RetryAt = m.hub.wall(now + wait)
 	m.set(timerRetry, now+wait)
 	m.publish(AttemptEvent)
 }
@@ -936,7 +936,7 @@ func (m *Monitor) endAttempt(cause netcheck.Cause, ok bool) {
 		return
 	}
 	a.Took, a.Cause, a.OK = max(time.Since(a.Start), time.Microsecond), cause, ok
-	m.s.Attempts = list
+	m.edit().Attempts = list
 }
 
 // needsPerson: no waiting helps; go on at the slowest pace.
@@ -1125,7 +1125,7 @@ func (m *Monitor) reread(now time.Duration) {
 		}
 		return
 	}
-	m.s.Verdict = v
+	m.edit().Verdict = v
 	m.publish(VerdictEvent)
 	m.set(timerLocalDown, now+localPatience)
 }
@@ -1193,7 +1193,7 @@ func (m *Monitor) repaired(now time.Duration) {
 		}
 	}
 	if m.s.State == Suspect {
-		m.s.Verdict = netcheck.Verdict{}
+		m.edit().Verdict = netcheck.Verdict{}
 		m.publish(VerdictEvent)
 		if m.sess == nil {
 			m.newRound(now)
@@ -1229,9 +1229,9 @@ func (m *Monitor) becomeUp(now time.Duration) {
 	s := m.sess
 	renewed := m.endedAt != 0 && m.s.State == Connecting && now-m.endedAt <= renewWithin
 	if renewed {
-		m.s.Renewals++
+		m.edit().Renewals++
 		if m.habit {
-			m.s.RenewEvery = m.lastLife.Round(time.Second)
+			m.edit().RenewEvery = m.lastLife.Round(time.Second)
 		}
 	}
 	if t != nil {
@@ -1251,12 +1251,12 @@ func (m *Monitor) becomeUp(now time.Duration) {
 	m.clear(timerRenew, timerOverdue)
 	m.turn(answered)
 	if m.s.UpSince.IsZero() {
-		m.s.UpSince = time.Now()
+		m.edit().UpSince = time.Now()
 	}
-	m.s.Verdict, m.s.RetryAt, m.s.Attempt = netcheck.Verdict{}, time.Time{}, 0
+	m.edit().Verdict, m.edit().RetryAt, m.edit().Attempt = netcheck.Verdict{}, time.Time{}, 0
 	m.liveAnswer.Store(int64(now))
 	if info, ok := m.hub.sys.tcpInfo(s.conn); ok {
-		m.s.LegRTT = info.rtt
+		m.edit().LegRTT = info.rtt
 		if s.proto == nil && info.rtt > 0 {
 			m.liveRTT.Store(int64(info.rtt))
 		}
@@ -1305,8 +1305,8 @@ func (m *Monitor) closeOutage(now time.Duration) {
 		}
 	}
 	o.End = m.hub.wall(now)
-	m.s.Outages = withOutage(m.s.Outages, o)
-	m.s.BrokenSince = time.Time{}
+	m.edit().Outages = withOutage(m.s.Outages, o)
+	m.edit().BrokenSince = time.Time{}
 }
 
 // renewalFailed: the next session did not come in time; it is an outage after all.
