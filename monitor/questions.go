@@ -1,0 +1,534 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"holdfast/internal/dial"
+	"holdfast/netcheck"
+)
+
+// newRound forgets what earlier questions found out; the old session and its way stay as they are.
+func (m *Monitor) newRound(now time.Duration) {
+	t := m.trouble
+	t.round, t.askedAt, t.probed = now, 0, false
+	old := t.facts
+	t.facts = netcheck.Facts{HadSession: old.HadSession, Way: old.Way, Session: old.Session, SessionAcked: old.SessionAcked}
+	if m.sess == nil && t.facts.Session == netcheck.Asked {
+		t.facts.Session = netcheck.Silent
+	}
+	t.evidence = nil // what earlier rounds found rests with their verdicts
+}
+
+// approach looks at the way and dials: the name first, where there is one, then the local part of the way.
+func (m *Monitor) approach(now time.Duration) {
+	t := m.trouble
+	if m.fixed.IsValid() {
+		m.approachAddr(now, m.fixed)
+		return
+	}
+	t.facts.Name = netcheck.Asked
+	m.note(netcheck.HopResolver, m.host, netcheck.SeenAsked, 0, "")
+	m.set(timerAttemptEnd, now+attemptLimit)
+	m.set(timerDecide, now+freshBeatPatience)
+	round := t.round
+	// Two look-ups, 0.4 s apart: one lost datagram is no verdict on the resolver.
+	for i := range 2 {
+		m.asking.Go(func() {
+			if i > 0 && !sleep(t.ctx, secondSYN) {
+				return
+			}
+			began := time.Now()
+			ctx, cancel := context.WithTimeout(t.ctx, attemptLimit)
+			defer cancel()
+			addrs, err := m.hub.sys.resolve(ctx, m.host)
+			m.post(func() { m.resolved(t, round, addrs, err, time.Since(began)) })
+		})
+	}
+}
+
+// sleep waits for d; false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+func (m *Monitor) resolved(t *trouble, round time.Duration, addrs []netip.Addr, err error, took time.Duration) {
+	if m.trouble != t || t.round != round || t.facts.Name == netcheck.Answered {
+		return
+	}
+	now := m.hub.now()
+	if err == nil && len(addrs) > 0 {
+		t.facts.Name, t.facts.NameUnknown = netcheck.Answered, false
+		m.note(netcheck.HopResolver, m.host, netcheck.SeenAnswers, took, "the name is "+addrs[0].Unmap().String())
+		m.addrs = addrs
+		m.approachAddr(now, m.pickAddr(addrs))
+		return
+	}
+	if t.facts.Name == netcheck.Failed || t.ctx.Err() != nil {
+		return
+	}
+	outcome, unknown := nameOutcome(err)
+	if outcome == netcheck.Silent {
+		return // the other look-up may still answer; the clock decides
+	}
+	t.facts.Name, t.facts.NameUnknown = outcome, unknown
+	saw := "the name is not known"
+	if !unknown {
+		saw = "the look-up failed: " + plain(err)
+	}
+	m.note(netcheck.HopResolver, m.host, netcheck.SeenBroken, 0, saw)
+	m.consider(now)
+}
+
+// pickAddr chooses the first address that this computer has a whole way to; the first of all when there is none.
+func (m *Monitor) pickAddr(addrs []netip.Addr) netip.Addr {
+	for _, a := range addrs {
+		if _, err := m.hub.sys.egress(a.Unmap()); err == nil {
+			return a.Unmap()
+		}
+	}
+	return addrs[0].Unmap()
+}
+
+func (m *Monitor) approachAddr(now time.Duration, addr netip.Addr) {
+	t := m.trouble
+	dst := netip.AddrPortFrom(addr, m.port)
+	if dst != t.dst && t.fresh != nil {
+		t.fresh = nil // its goroutine closes it when the dials end
+		m.endDials()
+	}
+	t.dst = dst
+	m.edit().Remote = dst.String()
+	w, err := m.hub.sys.egress(addr)
+	if errors.Is(err, netcheck.ErrUnsupported) {
+		m.dialFresh(now)
+		m.armAttempt(now)
+		return
+	}
+	if err != nil {
+		t.facts.RouteErr = errnoOf(err)
+		if t.facts.RouteErr == 0 {
+			t.facts.RouteErr = syscall.ENETUNREACH
+		}
+		if !t.facts.HadSession || !m.sessionWayBroken(now) {
+			m.enterLocal(now, netcheck.LinkNoRoute)
+		}
+		return
+	}
+	state := m.hub.judge(w, 5*time.Millisecond)
+	if state.Broken() {
+		if !t.facts.HadSession || t.facts.Way.Index == w.Index || t.facts.Way.Index == 0 {
+			t.facts.Way = w
+			m.way.Store(&w)
+		}
+		m.enterLocal(now, state)
+		return
+	}
+	if t.facts.HadSession && m.sessionWayBroken(now) && w.Index != t.facts.Way.Index {
+		// Another way is there: it may work, so it is tried, but it proves nothing about the one that broke.
+		m.dialFresh(now)
+		m.armAttempt(now)
+		return
+	}
+	if !t.facts.HadSession || t.facts.Way.Index != w.Index || !t.local.Broken() {
+		t.facts.Way = w
+		m.way.Store(&w)
+		m.edit().Way = w
+	}
+	t.local, t.facts.Link = state, state
+	m.noteWay(w)
+	m.dialFresh(now)
+	m.armAttempt(now)
+}
+
+// sessionWayBroken judges the way that the old session was opened on; a break is entered.
+func (m *Monitor) sessionWayBroken(now time.Duration) bool {
+	t := m.trouble
+	if t.facts.Way.Index == 0 {
+		return false
+	}
+	state := m.hub.judge(t.facts.Way, 5*time.Millisecond)
+	if !state.Broken() {
+		return false
+	}
+	m.enterLocal(now, state)
+	return true
+}
+
+func (m *Monitor) noteWay(w netcheck.Way) {
+	saw := "carrier, address and route are in order"
+	if w.Loopback {
+		saw = "the destination is this computer"
+	}
+	m.note(netcheck.HopLink, w.Interface, netcheck.SeenOK, 0, saw)
+}
+
+// dialFresh opens a fresh connection: the diagnosis' question to the server, and the next session. Where one was
+// accepted already and only does not answer, it goes on being asked and no second one is opened beside it.
+func (m *Monitor) dialFresh(now time.Duration) {
+	t := m.trouble
+	if t == nil || !t.dst.IsValid() {
+		return
+	}
+	if t.askedAt == 0 {
+		t.askedAt = now
+	}
+	if t.fresh != nil {
+		t.facts.Fresh, t.facts.FreshBeat = netcheck.Answered, netcheck.Asked
+		t.freshAt = now
+		return
+	}
+	if t.facts.Fresh == netcheck.NotAsked {
+		t.facts.Fresh = netcheck.Asked
+		m.note(netcheck.HopServer, t.dst.String(), netcheck.SeenAsked, 0, "")
+	}
+	if t.dials >= 5 {
+		return
+	}
+	if t.dialCtx == nil || t.dialCtx.Err() != nil {
+		t.dialCtx, t.endDials = context.WithCancel(t.ctx)
+	}
+	t.dials++
+	ctx, dst, k := t.dialCtx, t.dst, m.target.Keepalive
+	m.asking.Go(func() {
+		dctx, cancel := context.WithTimeout(ctx, attemptLimit)
+		defer cancel()
+		began := m.hub.now()
+		conn, err := m.hub.sys.dial(dctx, dst, k)
+		var s *session
+		if err == nil {
+			s = &session{conn: conn, born: m.hub.now()}
+			if m.newProto != nil {
+				s.proto = m.newProto()
+			}
+			// Closed here if the owner is gone or has no use for it.
+			m.post(func() { m.dialled(t, ctx, dst, s, nil, m.hub.now()-began) })
+			return
+		}
+		m.post(func() { m.dialled(t, ctx, dst, nil, err, m.hub.now()-began) })
+	})
+}
+
+// endDials gives up every dial under way, and the fresh connection.
+func (m *Monitor) endDials() {
+	if t := m.trouble; t != nil && t.endDials != nil {
+		t.endDials()
+		t.fresh = nil
+	}
+}
+
+// dialled is the answer to a dial.
+func (m *Monitor) dialled(t *trouble, ctx context.Context, dst netip.AddrPort, s *session, err error, took time.Duration) {
+	now := m.hub.now()
+	t.dials--
+	if m.trouble != t || ctx.Err() != nil || t.dst != dst {
+		if s != nil {
+			_ = s.conn.Close()
+		}
+		return
+	}
+	where := dst.String()
+	if err != nil {
+		m.dialFailed(t, err, where, took, now)
+		return
+	}
+	if t.fresh != nil || t.freshSess != nil {
+		_ = s.conn.Close()
+		return
+	}
+	t.facts.Fresh = netcheck.Answered
+	m.note(netcheck.HopServer, where, netcheck.SeenAnswers, took, "accepts connections")
+	if w, werr := m.hub.sys.egress(dst.Addr()); werr == nil {
+		s.way = w
+	}
+	if s.proto == nil {
+		m.freshStands(t, s, now)
+		return
+	}
+	t.fresh, t.freshAt = s, now
+	t.facts.FreshBeat = netcheck.Asked
+	m.set(timerDecide, max(m.timers[timerDecide], now+secondLook))
+	m.asking.Go(func() { m.askFresh(ctx, t, s) })
+}
+
+// freshStands: with heartbeat none an accepted connection is all the answer there is. A server that hung up on the last
+// one at once has to hold this one for a moment first.
+func (m *Monitor) freshStands(t *trouble, s *session, now time.Duration) {
+	if m.shortRow == 0 {
+		m.freshAnswered(t, s, 0)
+		return
+	}
+	t.fresh, t.freshAt = s, now
+	t.facts.FreshBeat = netcheck.Asked
+	ctx := t.dialCtx
+	m.asking.Go(func() {
+		stop := context.AfterFunc(ctx, func() { _ = s.conn.SetReadDeadline(errFarPast) })
+		defer stop()
+		_ = s.conn.SetReadDeadline(time.Now().Add(freshBeatPatience))
+		if ctx.Err() != nil {
+			_ = s.conn.Close()
+			return
+		}
+		var b [1]byte
+		n, err := s.conn.Read(b[:])
+		switch {
+		case ctx.Err() != nil:
+			_ = s.conn.Close()
+		case n > 0 || isTimeout(err):
+			m.post(func() { m.freshAnswered(t, s, 0) })
+		default:
+			m.post(func() { m.freshEnded(t, s, err) })
+		}
+	})
+}
+
+func (m *Monitor) dialFailed(t *trouble, err error, where string, took, now time.Duration) {
+	errno := errnoOf(err)
+	switch {
+	case isRefused(errno):
+		t.facts.Fresh, t.facts.FreshErrno = netcheck.Refused, errno
+		m.note(netcheck.HopServer, where, netcheck.SeenRefused, took, "connection refused")
+	case isUnreachable(errno):
+		t.facts.Fresh, t.facts.FreshErrno = netcheck.Unreachable, errno
+		m.note(netcheck.HopServer, where, netcheck.SeenBroken, took, plain(errno))
+		if m.sessionWayBroken(now) {
+			return
+		}
+		m.readNeighbours()
+		if !t.probed {
+			m.probe(now)
+			m.set(timerDecide, now+quietBeforeProbes)
+			return
+		}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT), isTimeout(err):
+		return // silence; the clock decides
+	default:
+		var de *dial.Error
+		if errors.As(err, &de) {
+			err = de.Err
+		}
+		t.facts.FreshErrno = errno
+		m.note(netcheck.HopLink, m.s.Way.Interface, netcheck.SeenUnknown, took, "could not connect: "+plain(err))
+		m.hub.log.Warn("dial", "target", m.target.Name, "err", err)
+		return
+	}
+	m.consider(now)
+}
+
+// askFresh asks on a fresh connection until it answers, ends, or nobody wants to know any more.
+func (m *Monitor) askFresh(ctx context.Context, t *trouble, s *session) {
+	stop := context.AfterFunc(ctx, func() { _ = s.conn.SetDeadline(errFarPast) })
+	defer stop()
+	var buf [512]byte
+	for ctx.Err() == nil {
+		now := m.hub.now()
+		if err := s.beat(now); err != nil {
+			m.post(func() { m.freshEnded(t, s, err) })
+			return
+		}
+		until := now + m.target.Interval
+		for m.hub.now() < until && ctx.Err() == nil {
+			_ = s.conn.SetReadDeadline(m.hub.base.Add(until))
+			if ctx.Err() != nil {
+				break
+			}
+			n, err := s.conn.Read(buf[:])
+			if n > 0 {
+				if k, rtt := s.feed(buf[:n], m.hub.now()); k > 0 {
+					m.post(func() { m.freshAnswered(t, s, rtt) })
+					return
+				}
+			}
+			if err != nil && !isTimeout(err) {
+				m.post(func() { m.freshEnded(t, s, err) })
+				return
+			}
+		}
+	}
+	_ = s.conn.Close()
+}
+
+// freshAnswered: a fresh connection works. It becomes the session, unless the old one may still prove that only a
+// segment was lost.
+func (m *Monitor) freshAnswered(t *trouble, s *session, rtt time.Duration) {
+	now := m.hub.now()
+	if m.trouble != t || (t.fresh != nil && t.fresh != s) || t.ctx.Err() != nil {
+		_ = s.conn.Close()
+		return
+	}
+	t.fresh = nil
+	if t.facts.FreshBeat != netcheck.Answered {
+		t.facts.FreshBeat = netcheck.Answered
+		m.note(netcheck.HopService, m.target.Address, netcheck.SeenAnswers, rtt, "a new connection is answered")
+	}
+	if m.s.State == Suspect && m.sess != nil && t.lost != 0 && !t.local.Broken() {
+		// A later question was answered: give the early one until twice that, it may have been lost in a short hole.
+		if wait := t.lost + 2*(now-t.lost) + 260*time.Millisecond; now < wait {
+			t.freshOK, t.freshSess = now, s
+			t.facts.FreshBeat = netcheck.Asked
+			m.set(timerDecide, wait)
+			return
+		}
+	}
+	m.adopt(s, rtt, now)
+}
+
+// freshEnded: a fresh connection was ended by the peer before it answered.
+func (m *Monitor) freshEnded(t *trouble, s *session, err error) {
+	_ = s.conn.Close()
+	if m.trouble != t || t.fresh != s {
+		return
+	}
+	now := m.hub.now()
+	t.fresh = nil
+	how := endOf(err)
+	if how == netcheck.Silent {
+		t.facts.FreshBeat = netcheck.Silent
+		m.consider(now)
+		return
+	}
+	t.facts.FreshBeat = how
+	m.shortRow++
+	saw := "closed a new connection"
+	if how == netcheck.Reset {
+		saw = "reset a new connection"
+	}
+	m.note(netcheck.HopServer, t.dst.String(), netcheck.SeenBroken, 0, saw)
+	m.consider(now)
+}
+
+// probe asks the next hop and the path.
+func (m *Monitor) probe(now time.Duration) {
+	t := m.trouble
+	if t == nil || t.probed || !t.dst.IsValid() || t.local.Broken() {
+		return
+	}
+	t.probed = true
+	m.readNeighbours()
+	w := t.facts.Way
+	if w.Index == 0 || w.Loopback {
+		return
+	}
+	round := t.round
+	if w.Gateway.IsValid() {
+		t.facts.Gateway = netcheck.Asked
+		t.facts.GatewayUsedTo = m.hub.gatewayUsedTo(w)
+		m.note(netcheck.HopGateway, w.Gateway.String(), netcheck.SeenAsked, 0, "")
+		m.hub.askGateway(m.ctx, w, func(a netcheck.GatewayAnswer) {
+			m.post(func() {
+				if m.trouble == t && t.round == round {
+					m.gatewayAnswered(a)
+				}
+			})
+		})
+	}
+	dst := t.dst
+	m.asking.Go(func() {
+		ctx, cancel := context.WithTimeout(t.ctx, pathPatience)
+		defer cancel()
+		a := m.hub.sys.askPath(ctx, w, dst, func(a netcheck.PathAnswer) {
+			m.post(func() { m.pathAnswered(t, round, a) })
+		})
+		m.post(func() { m.pathAnswered(t, round, a) })
+	})
+}
+
+// pathPatience bounds the questions with rising TTL: they are sent at once, and silence is decided elsewhere.
+const pathPatience = 800 * time.Millisecond
+
+func (m *Monitor) gatewayAnswered(a netcheck.GatewayAnswer) {
+	t := m.trouble
+	gw := t.facts.Way.Gateway.String()
+	t.facts.GatewayUsedTo = m.hub.gatewayUsedTo(t.facts.Way)
+	switch a.Outcome {
+	case netcheck.Answered:
+		t.facts.Gateway = netcheck.Answered
+		m.note(netcheck.HopGateway, gw, netcheck.SeenAnswers, a.RTT, "answers ("+a.How+")")
+	default:
+		t.facts.Gateway = netcheck.Silent
+		m.note(netcheck.HopGateway, gw, netcheck.SeenSilent, 0, "no answer to any question")
+	}
+	m.readNeighbours()
+	m.consider(m.hub.now())
+}
+
+func (m *Monitor) pathAnswered(t *trouble, round time.Duration, a netcheck.PathAnswer) {
+	if m.trouble != t || t.round != round {
+		return
+	}
+	if a.Deepest.IsValid() && a.Deepest != t.facts.LastHop {
+		t.facts.LastHop = a.Deepest
+		if a.Deepest != t.facts.Way.Gateway && a.Deepest != t.dst.Addr() {
+			m.note(netcheck.HopPath, a.Deepest.String(), netcheck.SeenAnswers, a.RTT, fmt.Sprintf("station %d answers", a.TTL))
+		}
+		if a.Deepest == t.facts.Way.Gateway || a.TTL >= 1 && t.facts.Way.Gateway.IsValid() {
+			if t.facts.Gateway != netcheck.Answered {
+				// Whatever answered beyond it came through it.
+				t.facts.Gateway = netcheck.Answered
+				m.note(netcheck.HopGateway, t.facts.Way.Gateway.String(), netcheck.SeenAnswers, a.RTT, "answers or forwards")
+			}
+		}
+	}
+	if a.Host == netcheck.Answered && t.facts.Host != netcheck.Answered {
+		t.facts.Host = netcheck.Answered
+		m.note(netcheck.HopServer, t.dst.Addr().String(), netcheck.SeenAnswers, a.HostRTT, "the host answers another question (port unreachable)")
+	}
+	if !a.Refusal.IsZero() && t.facts.FreshICMP != a.Refusal {
+		t.facts.FreshICMP = a.Refusal
+		m.note(netcheck.HopPath, a.Refusal.Sender.String(), netcheck.SeenBroken, 0,
+			fmt.Sprintf("ICMP type %d code %d", a.Refusal.Type, a.Refusal.Code))
+	}
+	m.consider(m.hub.now())
+}
+
+// readNeighbours reads the kernel's neighbour table for the next hop.
+func (m *Monitor) readNeighbours() {
+	t := m.trouble
+	w := t.facts.Way
+	if w.Index == 0 || w.Loopback {
+		return
+	}
+	state, age := m.hub.sys.neighbour(w)
+	if w.Gateway.IsValid() {
+		t.facts.GatewayNeighbour = state
+		t.facts.GatewayConfirmed = age >= 0 && age < m.hub.now()-max(t.round, t.lost)
+		return
+	}
+	t.facts.ServerNeighbour = state
+}
+
+// readAcked asks the kernel whether the peer acknowledged the overdue beat.
+func (m *Monitor) readAcked() {
+	t := m.trouble
+	t.facts.SessionAcked = netcheck.NotKnown
+	if m.sess == nil || m.sess.proto == nil || t.lost == 0 {
+		return
+	}
+	info, ok := m.hub.sys.tcpInfo(m.sess.conn)
+	if !ok {
+		return
+	}
+	t.facts.SessionAcked = netcheck.No
+	if info.unacked == 0 && info.lastAck < m.hub.now()-t.lost {
+		t.facts.SessionAcked = netcheck.Yes
+		m.note(netcheck.HopServer, m.s.Remote, netcheck.SeenOK, 0, "its kernel acknowledges what is sent")
+	}
+}
+
+// dialAgain sends a second SYN beside the first: a lost SYN is sent again by the kernel only after a second.
+func (m *Monitor) dialAgain(now time.Duration) {
+	if t := m.trouble; t != nil && t.fresh == nil && t.facts.Fresh == netcheck.Asked && !t.local.Broken() {
+		m.dialFresh(now)
+	}
+}

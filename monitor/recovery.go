@@ -1,0 +1,264 @@
+package monitor
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"holdfast/netcheck"
+)
+
+// attempt begins a counted attempt with a round of questions of its own.
+func (m *Monitor) attempt(now time.Duration) {
+	m.clear(timerRetry, timerAttemptEnd, timerDecide, timerProbe, timerSecond)
+	m.edit().RetryAt = time.Time{}
+	if m.trouble == nil {
+		m.startTrouble(now, 0, started)
+		m.trouble.facts.HadSession = false
+	}
+	t := m.trouble
+	m.edit().Attempt++
+	m.edit().Attempts = append(slices.Clone(m.s.Attempts), Attempt{Number: m.s.Attempt, Start: time.Now()})
+	if len(m.s.Attempts) > maxAttempts {
+		m.edit().Attempts = m.s.Attempts[len(m.s.Attempts)-maxAttempts:]
+	}
+	t.attempting = true
+	m.newRound(now)
+	m.publish(AttemptEvent)
+	if m.s.State == Idle {
+		return
+	}
+	m.approach(now)
+}
+
+// armAttempt sets the clocks of an attempt whose SYN is out.
+func (m *Monitor) armAttempt(now time.Duration) {
+	t := m.trouble
+	if t.fresh == nil {
+		m.set(timerProbe, now+quietBeforeProbes)
+		m.set(timerSecond, now+secondSYN)
+	}
+	m.set(timerDecide, now+nameSilence)
+	m.set(timerAttemptEnd, now+attemptLimit)
+}
+
+// adopt makes s the session. If the old one was still thought alive, the verdict is passed on it first.
+func (m *Monitor) adopt(s *session, rtt, now time.Duration) {
+	t := m.trouble
+	t.freshSess = nil
+	if m.s.State == Suspect {
+		t.facts.FreshBeat = netcheck.Answered
+		if t.facts.Session == netcheck.Asked {
+			t.facts.Session = netcheck.Silent
+		}
+		m.readAcked()
+		if v := m.diagnose(); !v.IsZero() {
+			m.blame(v, now)
+		} else {
+			m.goDown(now)
+		}
+	}
+	if m.trouble != t { // a break on this computer came between
+		_ = s.conn.Close()
+		return
+	}
+	m.dropSession()
+	m.sess = s
+	t.local = netcheck.LinkUnknown
+	if s.way.Index != 0 {
+		w := s.way
+		m.way.Store(&w)
+		m.edit().Way = w
+		m.noteWay(w)
+	}
+	m.edit().Remote = t.dst.String()
+	m.edit().Keepalive = m.hub.sys.readSocket(s.conn)
+	m.release = m.hub.bear(s.way)
+	if rtt > 0 {
+		m.liveRTT.Store(int64(rtt))
+	}
+	m.becomeUp(now)
+}
+
+// finishAttempt ends the attempt that is under way and schedules the next.
+func (m *Monitor) finishAttempt(now time.Duration, cause netcheck.Cause) {
+	t := m.trouble
+	if t == nil || !t.attempting {
+		return
+	}
+	t.attempting = false
+	m.clear(timerAttemptEnd, timerSecond)
+	m.endAttempt(cause, false)
+	wait := m.backoff.NextBackOff()
+	if needsPerson(m.s.Verdict.Cause) {
+		wait = max(wait, 12500*time.Millisecond)
+	}
+	m.edit().RetryAt = m.hub.wall(now + wait)
+	m.set(timerRetry, now+wait)
+	m.publish(AttemptEvent)
+}
+
+func (m *Monitor) endAttempt(cause netcheck.Cause, ok bool) {
+	n := len(m.s.Attempts)
+	if n == 0 {
+		return
+	}
+	list := slices.Clone(m.s.Attempts)
+	a := &list[n-1]
+	if a.Took != 0 || a.OK {
+		return
+	}
+	a.Took, a.Cause, a.OK = max(time.Since(a.Start), time.Microsecond), cause, ok
+	m.edit().Attempts = list
+}
+
+// needsPerson: no waiting helps; go on at the slowest pace.
+func needsPerson(c netcheck.Cause) bool {
+	switch c {
+	case netcheck.NameNotFound, netcheck.TLSFailed, netcheck.AuthFailed, netcheck.ProtocolError, netcheck.ProxyAuthRequired, netcheck.ProxyDenied:
+		return true
+	}
+	return false
+}
+
+// attemptTimedOut: nothing came of it in time. The socket goes on as a knock does.
+func (m *Monitor) attemptTimedOut(now time.Duration) {
+	t := m.trouble
+	if t == nil {
+		return
+	}
+	if t.facts.Name == netcheck.Asked {
+		m.decide(now)
+	}
+	if m.s.State == Connecting && t.attempting {
+		m.goDown(now)
+	}
+	cause := m.s.Verdict.Cause
+	m.finishAttempt(now, cause)
+}
+
+// knocks: the first three come quickly, then one every 0.7 s: three packets a second, less than being Up.
+var knockWaits = [...]time.Duration{250 * time.Millisecond, 150 * time.Millisecond, 240 * time.Millisecond}
+
+const knockEvery = 700 * time.Millisecond
+
+func (m *Monitor) scheduleKnock(now time.Duration) {
+	t := m.trouble
+	wait := knockEvery + time.Duration(jitter(int64(knockEvery/5))) - knockEvery/10
+	if t.knocks < len(knockWaits) {
+		wait = knockWaits[t.knocks]
+	}
+	m.set(timerKnock, now+wait)
+}
+
+// knock asks quietly whether the way is back.
+func (m *Monitor) knock(now time.Duration) {
+	t := m.trouble
+	if t == nil || m.s.State != Down {
+		return
+	}
+	t.knocks++
+	m.scheduleKnock(now)
+	switch {
+	case t.local.Broken():
+		m.linkNews()
+	case t.fresh != nil || t.attempting || needsPerson(m.s.Verdict.Cause) || m.shortRow >= 3:
+	case t.facts.Name == netcheck.Silent || t.facts.Name == netcheck.Failed:
+		// Again every 0.7 s; success cuts the wait.
+		m.asking.Go(func() {
+			ctx, cancel := context.WithTimeout(t.ctx, attemptLimit)
+			defer cancel()
+			if addrs, err := m.hub.sys.resolve(ctx, m.host); err == nil && len(addrs) > 0 {
+				m.post(func() {
+					if m.trouble == t && !t.attempting {
+						m.attempt(m.hub.now())
+					}
+				})
+			}
+		})
+	case t.dst.IsValid():
+		m.dialFresh(now)
+	}
+}
+
+// becomeUp: a session answers.
+func (m *Monitor) becomeUp(now time.Duration) {
+	t := m.trouble
+	s := m.sess
+	renewed := m.endedAt != 0 && m.s.State == Connecting && now-m.endedAt <= renewWithin
+	if renewed {
+		m.edit().Renewals++
+		if m.habit {
+			m.edit().RenewEvery = m.lastLife.Round(time.Second)
+		}
+	}
+	if t != nil {
+		if t.attempting {
+			m.endAttempt(netcheck.CauseNone, true)
+		}
+		if t.freshSess == s {
+			t.freshSess = nil
+		}
+		if t.fresh == s {
+			t.fresh = nil
+		}
+	}
+	m.closeOutage(now)
+	m.endTrouble()
+	m.endedAt = 0
+	m.clear(timerRenew, timerOverdue)
+	m.turn(answered)
+	if m.s.UpSince.IsZero() {
+		m.edit().UpSince = time.Now()
+	}
+	m.edit().Verdict, m.edit().RetryAt, m.edit().Attempt = netcheck.Verdict{}, time.Time{}, 0
+	m.liveAnswer.Store(int64(now))
+	if info, ok := m.hub.sys.tcpInfo(s.conn); ok {
+		m.edit().LegRTT = info.rtt
+		if s.proto == nil && info.rtt > 0 {
+			m.liveRTT.Store(int64(info.rtt))
+		}
+	}
+	m.note(netcheck.HopServer, m.s.Remote, netcheck.SeenOK, m.s.LegRTT, "connected")
+	saw, seen := "answers heartbeats", netcheck.SeenAnswers
+	if s.proto == nil {
+		saw, seen = "connected; no heartbeat is set, the kernel's keepalive is watched", netcheck.SeenUnknown
+	}
+	m.note(netcheck.HopService, m.target.Address, seen, time.Duration(m.liveRTT.Load()), saw)
+	if s.proto != nil {
+		m.set(timerBeat, m.hub.grid(now+m.target.Interval/4, m.target.Interval, m.slot))
+	} else {
+		m.set(timerBeat, now+m.target.Keepalive.Idle)
+	}
+	m.publishEvent(Event{Kind: StateEvent, Renewed: renewed})
+	if s.way.Gateway.IsValid() {
+		m.hub.baseline(m.ctx, s.way, func(a netcheck.GatewayAnswer) { m.post(func() { m.baselineKnown(s, a) }) })
+	}
+}
+
+// baselineKnown keeps what the gateway said while all was well, for the path strip.
+func (m *Monitor) baselineKnown(s *session, a netcheck.GatewayAnswer) {
+	if m.sess != s || m.s.State != Up {
+		return
+	}
+	gw := s.way.Gateway.String()
+	if a.Outcome == netcheck.Answered {
+		m.note(netcheck.HopGateway, gw, netcheck.SeenAnswers, a.RTT, "answers ("+a.How+")")
+	} else {
+		m.note(netcheck.HopGateway, gw, netcheck.SeenUnknown, 0, "forwards, and answers no question of its own")
+	}
+	m.note(netcheck.HopPath, "", netcheck.SeenOK, 0, "carries the heartbeat")
+	m.publish(VerdictEvent)
+}
+
+// renewalFailed: the next session did not come in time; it is an outage after all.
+func (m *Monitor) renewalFailed(now time.Duration) {
+	if m.endedAt == 0 || m.s.State != Connecting {
+		return
+	}
+	if v := m.diagnose(); !v.IsZero() {
+		m.blame(v, now)
+		return
+	}
+	m.goDown(now)
+}
