@@ -303,8 +303,4 @@ func (m *Monitor) dropSession() {
 		_ = m.sess.conn.Close()
 		m.sess = nil
 	}
-	if m.release != nil {
-		m.release()
-		m.release = nil
-	}
 }

@@ -114,7 +114,9 @@ type Monitor struct {
 	frozen  bool      // s was published: the next edit makes a copy
 	timers  [numTimers]time.Duration
 	sess    *session
-	release func() // of the session's interface
+	bears   func() // takes back the watch on the way's interface; nil none
+	heeds   func() // takes back the watch on routes to the destination; nil none
+	heeded  netip.Addr
 	trouble *trouble
 	backoff *backoff.ExponentialBackOff
 	addrs   []netip.Addr // of the host's name, as last looked up
@@ -208,6 +210,7 @@ func (m *Monitor) run(ctx context.Context) {
 	m.asking.Wait()
 	m.drain() // what was posted last closes its connection
 	m.dropSession()
+	m.forgetWay()
 	m.judgeBy.Store(0)
 	m.hub.mu.Lock()
 	delete(m.hub.monitors, m)
@@ -429,7 +432,7 @@ func (m *Monitor) pause() {
 	m.edit().Evidence, m.edit().Keepalive, m.edit().RTT, m.edit().LegRTT = nil, Keepalive{}, 0, 0
 	m.liveRTT.Store(0)
 	m.liveAnswer.Store(0)
-	m.way.Store(nil)
+	m.forgetWay()
 	m.turn(paused)
 	m.publish(StateEvent)
 }
@@ -455,6 +458,47 @@ func (m *Monitor) Snapshot() Snapshot {
 // Subscribe begins a subscription; with beats it carries a BeatEvent for every answered heartbeat. Close it.
 func (m *Monitor) Subscribe(beats bool) *Subscription {
 	return m.hub.feed.subscribe(beats, []*Monitor{m})
+}
+
+// setWay remembers the way to judge, and has its interface watched closely until it is forgotten: through an outage too,
+// so that the repair is heard.
+func (m *Monitor) setWay(w netcheck.Way) {
+	old := m.way.Load()
+	m.way.Store(&w)
+	if old == nil || old.Index != w.Index || m.bears == nil {
+		release := m.bears
+		m.bears = nil
+		if !w.Loopback && w.Index != 0 {
+			m.bears = m.hub.watcher.Bear(w.Index)
+		}
+		if release != nil {
+			release()
+		}
+	}
+}
+
+// heed has news of routes to dst told, whatever interface they are of.
+func (m *Monitor) heed(dst netip.Addr) {
+	if m.heeded == dst {
+		return
+	}
+	release := m.heeds
+	m.heeds, m.heeded = m.hub.watcher.Heed(dst), dst
+	if release != nil {
+		release()
+	}
+}
+
+// forgetWay ends both watches.
+func (m *Monitor) forgetWay() {
+	m.way.Store(nil)
+	for _, release := range []*func(){&m.bears, &m.heeds} {
+		if *release != nil {
+			(*release)()
+			*release = nil
+		}
+	}
+	m.heeded = netip.Addr{}
 }
 
 // announce publishes the first snapshot of a target that was just added.

@@ -78,10 +78,8 @@ type hub struct {
 	monitors map[*Monitor]struct{}
 	judged   map[netcheck.Way]judgement
 	gateways map[gatewayKey]*gateway
-	borne    map[int]int    // sessions on an interface
-	release  map[int]func() // its watch
-	slept    time.Duration  // what bootAhead said last
-	sleptAt  time.Duration  // when it was asked
+	slept    time.Duration // what bootAhead said last
+	sleptAt  time.Duration // when it was asked
 }
 
 type judgement struct {
@@ -111,7 +109,6 @@ func newHub(log *slog.Logger, trace int) *hub {
 		sys: realSystem(), base: time.Now(), log: log, trace: trace,
 		watcher:  netcheck.NewWatcher(log),
 		monitors: map[*Monitor]struct{}{}, judged: map[netcheck.Way]judgement{}, gateways: map[gatewayKey]*gateway{},
-		borne: map[int]int{}, release: map[int]func(){},
 		slept: -1,
 	}
 }
@@ -156,28 +153,6 @@ func (h *hub) judge(w netcheck.Way, maxAge time.Duration) netcheck.LinkState {
 	h.judged[key] = judgement{now, state}
 	h.mu.Unlock()
 	return state
-}
-
-// bear declares that a session runs over the interface, so that its carrier is watched closely; the returned function
-// takes it back.
-func (h *hub) bear(w netcheck.Way) func() {
-	if w.Loopback || w.Index == 0 {
-		return func() {}
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.borne[w.Index]++; h.borne[w.Index] == 1 {
-		h.release[w.Index] = h.watcher.Bear(w.Index)
-	}
-	return sync.OnceFunc(func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if h.borne[w.Index]--; h.borne[w.Index] == 0 {
-			h.release[w.Index]()
-			delete(h.borne, w.Index)
-			delete(h.release, w.Index)
-		}
-	})
 }
 
 // changed is the kernel's news. Only the ways that it may concern are judged again, each once, and only the targets whose

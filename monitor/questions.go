@@ -110,6 +110,7 @@ func (m *Monitor) approachAddr(now time.Duration, addr netip.Addr) {
 	}
 	t.dst = dst
 	m.edit().Remote = dst.String()
+	m.heed(addr)
 	w, err := m.hub.sys.egress(addr)
 	if errors.Is(err, netcheck.ErrUnsupported) {
 		m.dialFresh(now)
@@ -130,7 +131,7 @@ func (m *Monitor) approachAddr(now time.Duration, addr netip.Addr) {
 	if state.Broken() {
 		if !t.facts.HadSession || t.facts.Way.Index == w.Index || t.facts.Way.Index == 0 {
 			t.facts.Way = w
-			m.way.Store(&w)
+			m.setWay(w)
 		}
 		m.enterLocal(now, state)
 		return
@@ -143,7 +144,7 @@ func (m *Monitor) approachAddr(now time.Duration, addr netip.Addr) {
 	}
 	if !t.facts.HadSession || t.facts.Way.Index != w.Index || !t.local.Broken() {
 		t.facts.Way = w
-		m.way.Store(&w)
+		m.setWay(w)
 		m.edit().Way = w
 	}
 	t.local, t.facts.Link = state, state
@@ -433,6 +434,7 @@ func (m *Monitor) probe(now time.Duration) {
 			})
 		})
 	}
+	t.facts.Host = netcheck.Asked
 	dst := t.dst
 	m.asking.Go(func() {
 		ctx, cancel := context.WithTimeout(t.ctx, pathPatience)
@@ -483,6 +485,9 @@ func (m *Monitor) pathAnswered(t *trouble, round time.Duration, a netcheck.PathA
 	if a.Host == netcheck.Answered && t.facts.Host != netcheck.Answered {
 		t.facts.Host = netcheck.Answered
 		m.note(netcheck.HopServer, t.dst.Addr().String(), netcheck.SeenAnswers, a.HostRTT, "the host answers another question (port unreachable)")
+	}
+	if a.Host == netcheck.Silent && t.facts.Host == netcheck.Asked {
+		t.facts.Host = netcheck.Silent
 	}
 	if !a.Refusal.IsZero() && t.facts.FreshICMP != a.Refusal {
 		t.facts.FreshICMP = a.Refusal

@@ -66,14 +66,12 @@ func (m *Monitor) adopt(s *session, rtt, now time.Duration) {
 	m.sess = s
 	t.local = netcheck.LinkUnknown
 	if s.way.Index != 0 {
-		w := s.way
-		m.way.Store(&w)
-		m.edit().Way = w
-		m.noteWay(w)
+		m.setWay(s.way)
+		m.edit().Way = s.way
+		m.noteWay(s.way)
 	}
 	m.edit().Remote = t.dst.String()
 	m.edit().Keepalive = m.hub.sys.readSocket(s.conn)
-	m.release = m.hub.bear(s.way)
 	if rtt > 0 {
 		m.liveRTT.Store(int64(rtt))
 	}

@@ -87,6 +87,7 @@ func (m *Monitor) silent(now, lost time.Duration) {
 		m.enterLocal(now, state)
 		return
 	}
+	t.facts.Link = m.hub.judge(*m.way.Load(), 5*time.Millisecond)
 	t.facts.Session = netcheck.Asked
 	m.note(netcheck.HopService, m.target.Address, netcheck.SeenLate, 0,
 		fmt.Sprintf("answer overdue for %v", (now-lost).Round(time.Millisecond)))
@@ -136,6 +137,15 @@ func (m *Monitor) decide(now time.Duration) {
 		m.set(timerDecide, now+5*time.Millisecond)
 		return
 	}
+	if t.facts.Way.Index != 0 && (t.facts.HadSession || t.askedAt != 0) {
+		// Nothing behind this computer is blamed before its own part was looked at.
+		state := m.hub.judge(t.facts.Way, 5*time.Millisecond)
+		if state.Broken() {
+			m.enterLocal(now, state)
+			return
+		}
+		t.facts.Link = state
+	}
 	if m.sess != nil && m.s.State == Suspect {
 		if s := m.sess; s.proto != nil && s.lastByte > t.lost && now-s.lastByte < retransmits {
 			// It talks, but does not answer: not silence. The patience for that has its own clock.
@@ -156,6 +166,9 @@ func (m *Monitor) decide(now time.Duration) {
 	if t.facts.Gateway == netcheck.Asked && now-t.round >= secondLook {
 		t.facts.Gateway = netcheck.Silent
 		m.note(netcheck.HopGateway, t.facts.Way.Gateway.String(), netcheck.SeenSilent, 0, "no answer to any question")
+	}
+	if t.facts.Host == netcheck.Asked && now-t.round >= secondLook {
+		t.facts.Host = netcheck.Silent
 	}
 	if t.facts.Fresh == netcheck.Asked && t.askedAt != 0 && now-t.askedAt >= secondLook-20*time.Millisecond {
 		t.facts.Fresh = netcheck.Silent
