@@ -58,7 +58,6 @@ func realSystem() system {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
 		egress: netcheck.Egress, judge: netcheck.Judge, explain: netcheck.Explain, neighbour: netcheck.Neighbour,
-		askGateway: netcheck.AskGateway, askPath: netcheck.AskPath,
 		readSocket: readSocket, keepalive: keepaliveOn, nudge: nudgeKeepalive, tcpInfo: readTCPInfo, hasInput: hasInput,
 		bootAhead: boottimeAhead,
 	}

@@ -422,7 +422,7 @@ func (m *Monitor) probe(now time.Duration) {
 		return
 	}
 	round := t.round
-	if w.Gateway.IsValid() {
+	if w.Gateway.IsValid() && m.hub.sys.askGateway != nil {
 		t.facts.Gateway = netcheck.Asked
 		t.facts.GatewayUsedTo = m.hub.gatewayUsedTo(w)
 		m.note(netcheck.HopGateway, w.Gateway.String(), netcheck.SeenAsked, 0, "")
@@ -433,6 +433,9 @@ func (m *Monitor) probe(now time.Duration) {
 				}
 			})
 		})
+	}
+	if m.hub.sys.askPath == nil {
+		return
 	}
 	t.facts.Host = netcheck.Asked
 	dst := t.dst

@@ -229,7 +229,7 @@ func (m *Monitor) becomeUp(now time.Duration) {
 		m.set(timerBeat, now+m.target.Keepalive.Idle)
 	}
 	m.publishEvent(Event{Kind: StateEvent, Renewed: renewed})
-	if s.way.Gateway.IsValid() {
+	if s.way.Gateway.IsValid() && m.hub.sys.askGateway != nil {
 		m.hub.baseline(m.ctx, s.way, func(a netcheck.GatewayAnswer) { m.post(func() { m.baselineKnown(s, a) }) })
 	}
 }
