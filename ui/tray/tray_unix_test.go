@@ -355,6 +355,15 @@ func TestNoSessionBus(t *testing.T) {
 	}
 }
 
+func TestEndedBeforeItBegan(t *testing.T) {
+	startBus(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := New(Options{}).Run(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 // Two icons of one process would share one menu.
 func TestOneTrayAProcess(t *testing.T) {
 	p := newPanel(startBus(t))
