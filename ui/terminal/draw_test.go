@@ -219,12 +219,16 @@ func TestStill(t *testing.T) {
 	s := down("office")
 	got := string(Still{Lang: ui.English, Plain: true}.Append(nil, s, noon))
 	for _, want := range []string{
-		"office: Broken, broken since 12:00:05\n", "  gate.example.net:7000 refuses connections\n", "  Attempt 11 in 2.3 s\n",
+		"office: broken since 12:00:05\n", "  gate.example.net:7000 refuses connections\n", "  Attempt 11 in 2.3 s\n",
 		"  This computer: ", "Server: refused, 24 ms. Service: not asked.\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("without %q:\n%s", want, got)
 		}
+	}
+	once := string(Still{Lang: ui.English, Plain: true, Once: true}.Append(nil, s, noon))
+	if !strings.HasPrefix(once, "office: Broken\n") || strings.Contains(once, "Attempt") {
+		t.Errorf("one question, and more is said than its answer:\n%s", once)
 	}
 	for _, r := range got {
 		if r > 0x7e {

@@ -15,6 +15,7 @@ type Still struct {
 	Colour  bool
 	Columns int  // of the terminal; 0: 100
 	Plain   bool // words only: for screen readers and log files
+	Once    bool // a single question: neither since when, nor what is tried next
 }
 
 // Append appends one target.
@@ -23,12 +24,15 @@ func (w Still) Append(buf []byte, s monitor.Snapshot, now time.Time) []byte {
 		w.Columns = 100
 	}
 	b := &block{snapshot: s}
-	if w.Plain {
-		v := ui.ViewOf(s, now, w.Lang)
-		return w.plain(buf, &v)
-	}
 	p := &page{lang: w.Lang, glyphs: w.Glyphs, columns: w.Columns, now: now}
-	for _, r := range p.rows(b, full, min(columnsOf(p.see(b).Name), w.Columns/2)) {
+	v := p.see(b)
+	if w.Once {
+		v.Since, v.Countdown, b.snapshot.Attempts = "", "", nil
+	}
+	if w.Plain {
+		return w.plain(buf, v)
+	}
+	for _, r := range p.rows(b, full, min(columnsOf(v.Name), w.Columns/2)) {
 		if len(r) > 0 {
 			line := r.render(w.Columns, w.Colour)
 			if w.Glyphs.ascii {
@@ -43,10 +47,15 @@ func (w Still) Append(buf []byte, s monitor.Snapshot, now time.Time) []byte {
 // plain is one target in words: nothing has to be seen, and nothing is folded.
 func (w Still) plain(buf []byte, v *ui.View) []byte {
 	word := v.Look.Word(w.Lang)
-	buf = append(buf, w.Lang.Say("path.entry", "name", v.Name, "text", word)...)
-	if v.Since != "" {
-		buf = append(append(buf, w.Lang.Say("comma")...), v.Since...)
+	text := word
+	switch {
+	case v.Since == "":
+	case v.Look == ui.LookDown: // "broken since" has the word in it
+		text = v.Since
+	default:
+		text += w.Lang.Say("comma") + v.Since
 	}
+	buf = append(buf, w.Lang.Say("path.entry", "name", v.Name, "text", text)...)
 	if v.Look == ui.LookUp && v.RTT != "" {
 		buf = append(append(buf, w.Lang.Say("comma")...), v.RTT...)
 	}

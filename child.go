@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// windowProgram is the name of the second program.
+const windowProgram = "holdfast-window"
+
+// A child is the window: a program of its own, started by a click and ended when closed. One at most runs. Its methods
+// may be called from any goroutine.
+type child struct {
+	socket string // given to it as HOLDFAST_SOCKET
+	say    func(format string, args ...any)
+	getenv func(string) string
+	find   func() (string, error)
+
+	mu      sync.Mutex // guards all below
+	process *os.Process
+	stdin   io.WriteCloser
+	ended   chan struct{} // closed when process has been waited for; nil: never started
+	closed  bool
+}
+
+// errNoWindow says what brings the window program.
+var errNoWindow = errors.New(windowProgram + " is not installed; the package holdfast-window brings it, or `make build` in the source. Everything else works without it: see holdfast status, holdfast watch")
+
+// windowPlaces are where the window program is looked for, in this order, given the file of this one.
+func windowPlaces(self string) []string {
+	name := windowProgram
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	dir := filepath.Dir(self)
+	places := []string{
+		filepath.Join(dir, name),                          // a build, an unpacked archive, Windows
+		filepath.Join(dir, "..", "lib", "holdfast", name), // an installation under any prefix
+	}
+	if runtime.GOOS != "windows" {
+		places = append(places, "/usr/lib/holdfast/"+name)
+	}
+	return slices.Compact(places)
+}
+
+// findWindow is the first of windowPlaces that can be run.
+func findWindow() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("looking for %s: %w", windowProgram, err)
+	}
+	if real, err := filepath.EvalSymlinks(self); err == nil {
+		self = real
+	}
+	for _, place := range windowPlaces(self) {
+		if info, err := os.Stat(place); err == nil && info.Mode().IsRegular() && (runtime.GOOS == "windows" || info.Mode()&0o111 != 0) {
+			return place, nil
+		}
+	}
+	return "", errNoWindow
+}
+
+// startWithin is how long open looks whether the window ends at once, as it does where it cannot reach the display.
+const startWithin = 400 * time.Millisecond
+
+// open starts the window, or brings it to the front when it runs.
+func (w *child) open() error {
+	ended, last, err := w.raiseOrStart()
+	if err != nil || ended == nil {
+		return err
+	}
+	select {
+	case <-ended:
+		if msg := last.lastLine(); msg != "" {
+			return fmt.Errorf("the window could not be opened: %s", msg)
+		}
+		return errors.New("the window ended as soon as it was started")
+	case <-time.After(startWithin):
+		return nil
+	}
+}
+
+func (w *child) raiseOrStart() (ended chan struct{}, last *tail, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil, nil, errors.New("Holdfast is ending")
+	}
+	if w.process != nil {
+		if _, err := io.WriteString(w.stdin, "raise\n"); err == nil {
+			return nil, nil, nil
+		}
+		// It no longer reads: it is about to end, or hangs. Ending is soon known; a second one would not help a hung one.
+		return nil, nil, errors.New("the window is open already, and does not listen")
+	}
+	path, err := w.find()
+	if err != nil {
+		return nil, nil, err
+	}
+	if runtime.GOOS == "linux" && w.getenv("DISPLAY") == "" && w.getenv("WAYLAND_DISPLAY") == "" {
+		return nil, nil, errors.New("there is no display here to open the window on (neither DISPLAY nor WAYLAND_DISPLAY is set)")
+	}
+	cmd := exec.Command(path)
+	cmd.Env = append(os.Environ(), "HOLDFAST_SOCKET="+w.socket)
+	last = new(tail)
+	cmd.Stderr = last
+	cmd.WaitDelay = time.Second // whatever it has started may hold its standard error open
+	if w.stdin, err = cmd.StdinPipe(); err != nil {
+		return nil, nil, fmt.Errorf("opening the window: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, nil, fmt.Errorf("opening the window: %w", err)
+	}
+	w.process, w.ended = cmd.Process, make(chan struct{})
+	ended = w.ended
+	go func() {
+		defer close(ended)
+		err := cmd.Wait()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.process = nil
+		if err != nil && !w.closed {
+			w.say("the window ended: %v%s", err, last.quoted())
+		}
+	}()
+	return ended, last, nil
+}
+
+// close ends the window, with force after two seconds, and returns when it is gone.
+func (w *child) close() {
+	w.mu.Lock()
+	w.closed = true
+	process, ended := w.process, w.ended
+	if process != nil {
+		w.stdin.Close()
+		_ = terminate(process) // it may have ended this moment
+	}
+	w.mu.Unlock()
+	if ended == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		_ = process.Kill()
+		<-ended
+	}
+}
+
+// tailBytes is how much of the end of the window's standard error is kept.
+const tailBytes = 4 << 10
+
+// A tail keeps the end of what is written to it.
+type tail struct {
+	mu  sync.Mutex
+	buf []byte
+}
+
+// Write implements io.Writer and never fails.
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = append(t.buf, b[max(0, len(b)-tailBytes):]...)
+	if over := len(t.buf) - tailBytes; over > 0 {
+		t.buf = append(t.buf[:0], t.buf[over:]...)
+	}
+	return len(b), nil
+}
+
+// quoted is the whole tail for a log; empty when nothing was written.
+func (t *tail) quoted() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := strings.TrimSpace(string(t.buf))
+	if s == "" {
+		return ""
+	}
+	return "; it said:\n" + s
+}
+
+// lastLine is the last line that says something.
+func (t *tail) lastLine() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := strings.TrimSpace(string(t.buf))
+	return s[strings.LastIndexByte(s, '\n')+1:]
+}

@@ -1,0 +1,409 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/config"
+	"holdfast/internal/control"
+	"holdfast/monitor"
+	"holdfast/ui"
+	"holdfast/ui/terminal"
+	"holdfast/ui/tray"
+)
+
+// traceSeconds is how many seconds of round trips the resident keeps of each target, for the window's chart.
+const traceSeconds = 600
+
+type residentFlags struct {
+	config string
+	noTray bool
+}
+
+func (f *residentFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.config, "config", "", "settings file (default: holdfast/holdfast.toml in the user's configuration folder)")
+	cmd.Flags().BoolVar(&f.noTray, "no-tray", false, "show no icon; print what happens instead")
+}
+
+// A resident is the one Holdfast of a user: engine, tray, control socket, and the window as its child.
+type resident struct {
+	p     *program
+	lang  ui.Lang
+	store *config.Store
+	fleet *monitor.Fleet
+	demo  *demo
+	child *child
+	tray  *tray.Tray // nil: none wanted
+	end   context.CancelFunc
+
+	demoOn sync.Mutex // guards demoIn
+	demoIn bool       // the demo is among the targets
+
+	once   sync.Once
+	noIcon chan struct{} // closed when it is known that no icon can be shown: what happens is printed instead
+}
+
+// settingsPath is where the settings are, the flag first.
+func settingsPath(flag string) (string, error) {
+	if flag != "" {
+		return filepath.Abs(flag)
+	}
+	return config.Path()
+}
+
+// resident runs the one Holdfast of this user until ctx ends, or asks the one that runs to open its window.
+func (p *program) resident(ctx context.Context, f residentFlags) error {
+	ln, err := control.Listen(p.socket)
+	if errors.Is(err, control.ErrRunning) {
+		return p.second(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	defer ln.Close() // twice does no harm, and not everything below gets as far as serving it
+	path, err := settingsPath(f.config)
+	if err != nil {
+		return err
+	}
+	store := config.Open(path)
+	settings, _ := store.Current()
+	r := &resident{
+		p: p, store: store, lang: p.language(settings.Language, p.getenv), noIcon: make(chan struct{}),
+		fleet: monitor.NewFleet(monitor.Options{Trace: traceSeconds, Logger: p.logger()}),
+	}
+	r.child = &child{socket: ln.Addr().String(), say: p.say, getenv: p.getenv, find: findWindow}
+	ctx, r.end = context.WithCancel(ctx)
+	defer r.end()
+	if f.noTray {
+		close(r.noIcon)
+	} else {
+		r.tray = tray.New(tray.Options{Logger: p.logger(), Lang: r.lang, Actions: r.actions(), HostGone: r.hostGone})
+	}
+
+	// The icon is registered first and meanwhile the rest is built. It wants the main goroutine on macOS, so the rest is
+	// what gets another.
+	rest := make(chan error, 1)
+	go func() {
+		defer r.end()
+		rest <- r.run(ctx, ln)
+	}()
+	r.showIcon(ctx)
+	err = <-rest
+	r.child.close()
+	return err
+}
+
+// second is a start while another runs: what the person wants to see is that one's window.
+func (p *program) second(ctx context.Context) error {
+	err := p.ask(func(c *control.Client) error { return c.Window(ctx) })
+	if err == nil {
+		p.say("Holdfast is already running; its window is open now")
+		return nil
+	}
+	if e := (*control.Error)(nil); errors.As(err, &e) { // it runs, and that was the question
+		p.say("Holdfast is already running; %v", err)
+		return nil
+	}
+	return fmt.Errorf("Holdfast is already running, and its window could not be opened: %w", err)
+}
+
+// showIcon keeps the icon until ctx ends.
+func (r *resident) showIcon(ctx context.Context) {
+	if r.tray == nil {
+		<-ctx.Done()
+		return
+	}
+	if err := r.tray.Run(ctx); err != nil && ctx.Err() == nil {
+		r.p.say("no icon is shown (%v); Holdfast watches all the same, see holdfast status", err)
+		r.giveUpIcon()
+		<-ctx.Done()
+	}
+}
+
+func (r *resident) giveUpIcon() { r.once.Do(func() { close(r.noIcon) }) }
+
+// hostGone is told by the tray that nothing shows icons, or that something does again.
+func (r *resident) hostGone(gone bool) {
+	if !gone {
+		r.p.say("the icon is shown now")
+		return
+	}
+	r.p.say("this desktop shows no tray icons; the icon will be there as soon as something shows it (on GNOME the AppIndicator extension does)")
+	// Only at the start, where a person waits for something to appear. A panel that is gone later took nobody's window.
+	r.once.Do(func() {
+		if err := r.child.open(); err != nil {
+			r.p.say("%v", err)
+		}
+	})
+}
+
+// run is all but the icon: it ends when ctx does, or with the first part that fails, and everything has ended then.
+func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
+	if r.demo, err = newDemo(r.lang); err != nil {
+		return err
+	}
+	server := &control.Server{
+		Engine: engine{r.fleet}, Settings: r.store, Version: versionString(), Logger: r.p.logger(),
+		OpenWindow: r.child.open, Try: try, Demo: r.drill, Quit: r.end,
+	}
+	parts := []func(context.Context) error{
+		r.fleet.Run,
+		r.demo.serve,
+		func(ctx context.Context) error { return server.Serve(ctx, ln) },
+		func(ctx context.Context) error { r.store.Run(ctx, r.changed); return nil },
+		r.printWithoutIcon,
+	}
+	if r.tray != nil {
+		parts = append(parts, r.feedIcon)
+	}
+	return together(ctx, parts...)
+}
+
+// together runs all parts until ctx ends or one of them fails; all have ended when it returns.
+func together(ctx context.Context, parts ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error)
+	for _, part := range parts {
+		go func() { ended <- orderly(ctx, part(ctx)) }()
+	}
+	var errs []error
+	for range parts {
+		if err := <-ended; err != nil {
+			errs = append(errs, err)
+			cancel()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// apply makes settings the targets; those that did not change keep their sessions.
+func (r *resident) apply(s config.Settings) error {
+	r.demoOn.Lock()
+	defer r.demoOn.Unlock()
+	targets := s.Targets
+	if s.Demo {
+		targets = withDemo(r.demo, targets)
+	}
+	if err := r.fleet.Set(targets); err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	r.demoIn = s.Demo
+	if r.tray != nil {
+		r.tray.ShowDrill(s.Demo)
+	}
+	return nil
+}
+
+// changed is told what the settings are, at the start and when they change, and what is wrong with the file.
+func (r *resident) changed(s config.Settings, err error) {
+	if err == nil {
+		err = r.apply(s)
+	}
+	switch {
+	case err == nil:
+	case len(r.fleet.Snapshots()) == 0:
+		r.p.say("%v\nnothing is watched until this is mended", err)
+	default:
+		r.p.say("%v\nthe last good settings stay in force", err)
+	}
+}
+
+// drill tells the demo server what to do.
+func (r *resident) drill(mode string) error {
+	r.demoOn.Lock()
+	defer r.demoOn.Unlock()
+	if !r.demoIn {
+		return &control.Error{Status: 501, Code: control.CodeUnavailable, Msg: errNoDemo.Error()}
+	}
+	return r.demo.set(mode)
+}
+
+// actions are what clicks on the icon and its menu ask for.
+func (r *resident) actions() tray.Actions {
+	check := func(err error) {
+		if err != nil {
+			r.p.say("%v", err)
+		}
+	}
+	// The end of a timed pause is kept by the control server, for the commands and the window too; so ask it.
+	client := func(f func(ctx context.Context, c *control.Client) error) {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		check(r.p.ask(func(c *control.Client) error { return f(ctx, c) }))
+	}
+	return tray.Actions{
+		Reconnect:       func() { check(r.fleet.Reconnect()) },
+		ReconnectTarget: func(key string) { check(r.fleet.Reconnect(key)) },
+		Pause: func(until time.Time) {
+			client(func(ctx context.Context, c *control.Client) error { return c.Pause(ctx, until) })
+		},
+		Resume: func() {
+			client(func(ctx context.Context, c *control.Client) error { return c.Resume(ctx) })
+		},
+		Open:  func() { check(r.child.open()) },
+		Drill: func(d tray.Drill) { check(r.drill(string(d))) },
+		Quit:  r.end,
+	}
+}
+
+// An engine is a Fleet as package control wants it.
+type engine struct{ *monitor.Fleet }
+
+func (e engine) Subscribe(beats bool) control.Subscription { return e.Fleet.Subscribe(beats) }
+
+// try watches t on its own until ctx ends.
+func try(ctx context.Context, t monitor.Target, event func(monitor.Event)) {
+	fleet := monitor.NewFleet(monitor.Options{})
+	if err := fleet.Set([]monitor.Target{t}); err != nil {
+		return // it was checked
+	}
+	events := fleet.Subscribe(true)
+	defer events.Close()
+	_ = running(ctx, fleet.Run, func(ctx context.Context) error {
+		for {
+			e, err := events.Next(ctx)
+			if err != nil {
+				return err
+			}
+			event(e)
+		}
+	})
+}
+
+// Times of the icon. Its budget from a change of state to the new picture is 50 ms.
+const (
+	iconGap    = 20 * time.Millisecond // between two looks at all targets, when events come in a burst
+	stallCheck = time.Second           // between two looks whether the engine still judges
+	stallAgain = 200 * time.Millisecond
+)
+
+// feedIcon keeps the icon true until ctx ends.
+func (r *resident) feedIcon(ctx context.Context) error {
+	events := r.fleet.Subscribe(false)
+	defer events.Close()
+	changed := make(chan struct{}, 1)
+	var group sync.WaitGroup
+	defer group.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var failed error // read after group.Wait only
+	group.Go(func() {
+		defer cancel()
+		for {
+			if _, err := events.Next(ctx); err != nil {
+				failed = err
+				return
+			}
+			select {
+			case changed <- struct{}{}:
+			default: // a look is due already
+			}
+		}
+	})
+	timer := time.NewTimer(0) // the first look does not wait for an event: there may be no target
+	defer timer.Stop()
+	var shown time.Time
+	var suspected []string
+	for {
+		select {
+		case <-ctx.Done():
+			group.Wait()
+			return failed
+		case <-changed:
+			if wait := iconGap - time.Since(shown); wait > 0 {
+				timer.Reset(wait)
+				continue
+			}
+		case <-timer.C:
+		}
+		shown = time.Now()
+		snapshots := r.fleet.Snapshots()
+		// What is found stalled is looked at again a moment later before it is said: after the whole program stood still
+		// (stopped, asleep) this goroutine may be the first to run.
+		stalled := r.fleet.Stalled(shown)
+		sure := both(stalled, suspected)
+		next := stallCheck
+		if len(stalled) > len(sure) {
+			next = stallAgain
+		}
+		suspected = stalled
+		r.tray.Show(ui.TrayOf(snapshots, sure, shown, r.lang))
+		if active(snapshots) {
+			timer.Reset(next)
+		} else {
+			timer.Stop() // nobody can stall, and nothing wakes this program
+		}
+	}
+}
+
+// both is what is in a and in b.
+func both(a, b []string) []string {
+	var out []string
+	for _, x := range a {
+		for _, y := range b {
+			if x == y {
+				out = append(out, x)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// active reports whether any target is watched.
+func active(snapshots []monitor.Snapshot) bool {
+	for _, s := range snapshots {
+		if s.State != monitor.Idle {
+			return true
+		}
+	}
+	return false
+}
+
+// printWithoutIcon prints what happens when no icon can: on a server, a log is what there is.
+func (r *resident) printWithoutIcon(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-r.noIcon:
+	}
+	events := r.fleet.Subscribe(false)
+	defer events.Close()
+	lines := terminal.Lines{Lang: r.lang}
+	var buf []byte
+	for {
+		e, err := events.Next(ctx)
+		if err != nil {
+			return err
+		}
+		switch {
+		case e.Kind == monitor.AttemptEvent: // a log is kept for weeks, and an outage may last as long
+			continue
+		case e.Snapshot.State == monitor.Idle && e.Snapshot.Seq <= 1: // a target before its first step; nobody paused it
+			continue
+		}
+		buf = lines.Append(buf[:0], e)
+		if _, err := r.p.errs.Write(buf); err != nil {
+			return nil // nobody reads; nothing to end for
+		}
+	}
+}
+
+// say prints a message for the person who started this program, or for its log.
+func (p *program) say(format string, args ...any) {
+	fmt.Fprintf(p.errs, "holdfast: %s\n", printable(fmt.Sprintf(format, args...)))
+}
+
+// logger is where the parts report what is nobody's question: warnings only, on standard error.
+func (p *program) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(p.errs, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/control"
+	"holdfast/ui"
+)
+
+func (p *program) newStatus() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status [NAME]...",
+		Short: "Say how the targets of the running Holdfast stand",
+		Long: "Status says of each target how it stands, why, since when, when it is tried next, and what is known of each hop.\n" +
+			"With --json it prints one object a line, one for each target.",
+		RunE: func(cmd *cobra.Command, names []string) error {
+			var s control.Status
+			if err := p.ask(func(c *control.Client) (err error) { s, err = c.Status(cmd.Context()); return err }); err != nil {
+				return err
+			}
+			if err := choose(&s, names); err != nil {
+				return err
+			}
+			return p.printStatus(s)
+		},
+		ValidArgsFunction: p.completeTargets,
+	}
+	cmd.Flags().BoolVar(&p.json, "json", false, "one object a line")
+	return cmd
+}
+
+// choose keeps the named targets, in the order in which they were named.
+func choose(s *control.Status, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	all := s.Targets
+	s.Targets = nil
+next:
+	for _, name := range names {
+		for _, t := range all {
+			if t.Target == name {
+				s.Targets = append(s.Targets, t)
+				continue next
+			}
+		}
+		return usageError{fmt.Errorf("no target named %q", name)}
+	}
+	return nil
+}
+
+func (p *program) printStatus(s control.Status) error {
+	var buf []byte
+	if p.json {
+		for i := range s.Targets {
+			buf = append(s.Targets[i].Append(buf), '\n')
+		}
+		_, err := p.out.Write(buf)
+		return err
+	}
+	still := p.still()
+	for i, o := range s.Targets {
+		if i > 0 && !p.plain {
+			buf = append(buf, '\n')
+		}
+		snap, err := o.Snapshot()
+		if err != nil {
+			return fmt.Errorf("the running Holdfast said of %q: %w", o.Target, err)
+		}
+		if o.Stalled {
+			buf = still.AppendUnknown(buf, snap)
+			continue
+		}
+		buf = still.Append(buf, snap, time.Now())
+		if until, ok := s.PausedUntil[o.Target]; ok {
+			buf = fmt.Appendf(buf, "  %s\n", still.Lang.Say("term.until", "time", still.Lang.Clock(until.Local(), time.Now())))
+		}
+	}
+	if len(s.Targets) == 0 {
+		buf = fmt.Appendln(buf, still.Lang.Say("state.empty")+still.Lang.Say("path.space")+still.Lang.Tell("state.empty"))
+	}
+	if s.Problem != "" { // it came from a file
+		fmt.Fprintf(p.errs, "holdfast: the settings in force are older than their file, which cannot be used:\n%s\n", printable(s.Problem))
+	}
+	if s.Version != versionString() {
+		fmt.Fprintf(p.errs, "holdfast: the running one is version %s, this is %s\n", ui.Printable(s.Version, 60), versionString())
+	}
+	_, err := p.out.WriteString(strings.TrimPrefix(string(buf), "\n"))
+	return err
+}

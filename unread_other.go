@@ -1,0 +1,13 @@
+//go:build !unix
+
+package main
+
+import (
+	"context"
+	"os"
+)
+
+// untilUnread only runs work: this system does not tell when the reader of out is gone before something is written.
+func untilUnread(ctx context.Context, _ *os.File, work func(context.Context) error) error {
+	return work(ctx)
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/config"
+	"holdfast/internal/wire"
+	"holdfast/monitor"
+	"holdfast/ui/terminal"
+)
+
+func (p *program) newWatch() *cobra.Command {
+	var f addressFlags
+	var w watchFlags
+	cmd := &cobra.Command{
+		Use:   "watch [ADDRESS]...",
+		Short: "Watch addresses in this terminal",
+		Long: "Watch keeps a session to each address and shows how it stands, until it is told to end. Without an address it watches\n" +
+			"the targets of the settings, or without settings a demo server inside this program.\n\n" +
+			"On a terminal it draws; into a pipe it prints a line for each change; --json prints an object a line.",
+		Example: `  holdfast watch gate.example.net:7000
+  holdfast watch --send 'PING\r\n' --expect PONG localhost:6379
+  holdfast watch --json --beats [2001:db8::7]:22`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.watch(cmd.Context(), cmd, w, f, args)
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&p.json, "json", false, "one object a line for each change and each attempt")
+	cmd.Flags().BoolVar(&w.beats, "beats", false, "also report every heartbeat")
+	cmd.Flags().StringVar(&w.config, "config", "", "settings file (default: the user's)")
+	return cmd
+}
+
+type watchFlags struct {
+	beats  bool
+	config string
+}
+
+func (p *program) watch(ctx context.Context, cmd *cobra.Command, w watchFlags, f addressFlags, addresses []string) error {
+	targets, err := f.targets(cmd, addresses)
+	if err != nil {
+		return err
+	}
+	note := ""
+	parts := make([]func(context.Context) error, 0, 2)
+	if len(addresses) == 0 {
+		if flag, given := f.given(cmd); given {
+			return usageError{fmt.Errorf("--%s says something of an address, and there is none", flag)}
+		}
+		var d *demo
+		if targets, d, err = p.settled(w.config); err != nil {
+			return err
+		}
+		if d != nil {
+			parts = append(parts, d.serve)
+			if len(targets) == 1 {
+				note = fmt.Sprintf("no targets are set up; this is a demo server inside this program, at %v", d.ln.Addr())
+			}
+		}
+	}
+	fleet := monitor.NewFleet(monitor.Options{})
+	if err := fleet.Set(targets); err != nil {
+		return err
+	}
+	engine := func(ctx context.Context) error { return together(ctx, append(parts, fleet.Run)...) }
+	return running(ctx, engine, func(ctx context.Context) error {
+		return untilUnread(ctx, p.out, func(ctx context.Context) error { return p.show(ctx, fleet, w.beats, note) })
+	})
+}
+
+// settled is what the settings say to watch; the demo server, when that is part of it, is to be served.
+func (p *program) settled(path string) ([]monitor.Target, *demo, error) {
+	if path != "" { // one that was asked for has to be there; the user's own need not
+		if _, err := os.Stat(path); err != nil {
+			return nil, nil, fmt.Errorf("settings: %w", err)
+		}
+	}
+	path, err := settingsPath(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := config.Load(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(s.Targets) > 0 && !s.Demo {
+		return s.Targets, nil, nil
+	}
+	d, err := newDemo(p.language(s.Language, p.getenv))
+	if err != nil {
+		return nil, nil, err
+	}
+	return withDemo(d, s.Targets), d, nil
+}
+
+// liveBeats is up to how many targets the live view follows every heartbeat, so that the round trips on it are those of
+// now. With more nobody reads them, and beats cost.
+const liveBeats = 16
+
+// show prints what happens, in the form that the flags and the output ask for, until ctx ends.
+func (p *program) show(ctx context.Context, fleet *monitor.Fleet, beats bool, note string) error {
+	lang := p.language("", p.getenv)
+	live := !p.json && !p.plain && terminal.Usable(p.out, p.getenv)
+	if live && len(fleet.Snapshots()) <= liveBeats {
+		beats = true
+	}
+	events := fleet.Subscribe(beats)
+	defer events.Close()
+	if live {
+		view := terminal.Live{
+			Next: events.Next, Reconnect: fleet.Reconnect, Pause: fleet.Pause, Resume: fleet.Resume,
+			Lang: lang, Glyphs: p.glyphs(), Colour: p.coloured(), Note: note,
+		}
+		return view.Run(ctx, p.out)
+	}
+	write := wire.NewEncoder(p.out).Encode
+	if !p.json {
+		if note != "" {
+			fmt.Fprintf(p.errs, "holdfast: %s\n", note)
+		}
+		lines := terminal.Lines{Lang: lang}
+		var buf []byte
+		write = func(e monitor.Event) error {
+			buf = lines.Append(buf[:0], e)
+			_, err := p.out.Write(buf)
+			return err
+		}
+	}
+	for {
+		e, err := events.Next(ctx)
+		if err != nil {
+			return orderly(ctx, err)
+		}
+		if err := write(e); err != nil {
+			return fmt.Errorf("writing events: %w", err)
+		}
+	}
+}
+
+// running runs engine beside work: when either ends the other is told to, and both have ended when it returns.
+func running(ctx context.Context, engine, work func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		defer cancel()
+		ended <- orderly(ctx, engine(ctx))
+	}()
+	err := work(ctx)
+	cancel()
+	return errors.Join(err, <-ended)
+}
+
+// orderly is err, unless it only says that ctx ended.
+func orderly(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return nil
+	}
+	return err
+}
