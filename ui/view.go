@@ -123,6 +123,7 @@ type View struct {
 	Countdown        string  // "Attempt 11 in 2.3 s", "Attempt 11 under way"; "" for none
 	Fraction         float64 // of the wait that is over, stepping with Countdown
 
+	Short       string // the cause in a word or two, for where Row does not fit; "" when nothing is broken
 	Row, Figure string // the second line of a row, and its figure at the right: "connected 4 d 4 h", "24 ms"
 	RTT         string // "24 ms"; "" when none was measured
 	Keepalive   string // what the kernel's keepalive is, as read back; "" without a session
@@ -337,7 +338,7 @@ func (c *clock) band(v *View, s monitor.Snapshot) {
 		}
 		v.Big = l.Duration(c.since(start, seconds))
 		v.Since = l.Say("down.since", "time", l.Clock(start, c.now))
-		v.Row, v.Figure = v.Sentence, v.Big
+		v.Row, v.Figure, v.Short = v.Sentence, v.Big, why.Short
 
 	case monitor.Idle:
 		v.Sentence, v.Remedy = l.Say("state.idle"), l.Tell("state.idle.one", "name", v.Name)

@@ -1,0 +1,47 @@
+// Holdfast-window is the window of a running Holdfast: its child, started by a click and ended when closed. It speaks
+// only through the control socket, whose path is HOLDFAST_SOCKET or the usual place. Each line "raise" on its standard
+// input brings the window to the front.
+package main
+
+import (
+	"context"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"fyne.io/fyne/v2/app"
+
+	_ "holdfast/cmd/holdfast-window/quiet"
+	"holdfast/internal/control"
+	"holdfast/ui"
+	"holdfast/ui/window"
+)
+
+func main() {
+	// Fyne complains of an empty file of preferences that it made itself. From here on its errors are worth reading.
+	a := app.NewWithID("holdfast-window")
+	log.SetOutput(os.Stderr)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	dial := func() (window.Client, error) {
+		c, err := control.Dial(os.Getenv("HOLDFAST_SOCKET"))
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
+	}
+	w := window.New(a, dial, ui.LangOf(os.Getenv))
+	w.Run(ctx, commands())
+}
+
+// commands is what the parent writes, if standard input is a pipe or a socket. A terminal is not asked: reading from it
+// would stop a window that was started in the background.
+func commands() io.Reader {
+	info, err := os.Stdin.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice != 0 {
+		return nil
+	}
+	return os.Stdin
+}

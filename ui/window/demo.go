@@ -1,0 +1,235 @@
+package window
+
+import (
+	"context"
+	"image/color"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+
+	"holdfast/assets"
+	"holdfast/ui"
+)
+
+// A card is a thing to try: a title and what will be seen.
+type card struct {
+	pressable
+	title, text  *label
+	ground, ring *canvas.Rectangle
+	on           bool // this is what the demo does now
+}
+
+func newCard(p *palette, title, text string, press func()) *card {
+	c := &card{title: newText(title, fontStrong, p.accent), text: newText(text, fontSmall, p.muted), ground: box(color.Transparent, 10), ring: frame(color.Transparent, 2, 14)}
+	c.p, c.press = p, press
+	c.paint = func() {
+		c.ground.StrokeColor, c.ground.StrokeWidth, c.ground.FillColor = p.line, 1, color.Transparent
+		if c.hovered {
+			c.ground.FillColor = p.background
+		}
+		if c.on {
+			c.ground.StrokeColor, c.ground.StrokeWidth = p.accent, 2
+		}
+		c.ring.StrokeColor = color.Transparent
+		if c.focused {
+			c.ring.StrokeColor = p.accent
+		}
+		c.Refresh()
+	}
+	c.ExtendBaseWidget(c)
+	c.paint()
+	return c
+}
+
+func (c *card) CreateRenderer() fyne.WidgetRenderer {
+	return &plain{
+		objects: []fyne.CanvasObject{c.ground, c.ring, c.title.Text, c.text.Text},
+		min:     func() fyne.Size { return fyne.NewSize(140, 66) },
+		layout: func(s fyne.Size) {
+			put(c.ground, 0, 0, s.Width, s.Height)
+			put(c.ring, -4, -4, s.Width+8, s.Height+8)
+			c.title.place(17, 12, s.Width-34, 22)
+			c.text.place(17, 36, s.Width-30, 16)
+		},
+	}
+}
+
+// drills are what the built-in server can be told to do.
+var drills = [...]string{"stop", "hang", "late", "close"}
+
+var legend = [...]ui.Look{ui.LookUp, ui.LookConnecting, ui.LookSuspect, ui.LookDown, ui.LookPaused, ui.LookEmpty, ui.LookUnknown}
+
+// A demoPage is what the demo target shows instead of chart and attempts: how to break it, what the icons mean, and the
+// way to a target of one's own. It is the first page that a person sees.
+type demoPage struct {
+	w       *Window
+	box     *fyne.Container
+	mode    string
+	look    ui.Look
+	panel   *canvas.Rectangle
+	icon    *canvas.Image
+	speaker *canvas.Image
+	clock   *label
+	hint    *paragraph
+	heads   [2]*label
+	cards   [len(drills)]*card
+	heal    *button
+	rule    *canvas.Rectangle
+	glyphs  [len(legend)]*canvas.Image
+	words   [len(legend)][2]*label
+	add     *button
+	remove  *button
+}
+
+func newDemoPage(w *Window) *demoPage {
+	p := w.p
+	d := &demoPage{
+		w: w, look: ui.LookUp, panel: box(p.sunken, 8), icon: &canvas.Image{FillMode: canvas.ImageFillStretch},
+		speaker: picture(sign(signSpeaker, p.muted)), clock: newText("12:00", fontBody, p.text),
+		hint: newParagraph(fontSmall, p.muted, 4), rule: box(p.line, 0),
+	}
+	d.hint.set(w.say("demo.panel"))
+	d.heads = [2]*label{newText(w.say("head.break"), fontHead, p.text), newText(w.say("head.icon"), fontHead, p.text)}
+	objects := []fyne.CanvasObject{d.panel, d.icon, d.speaker, d.clock.Text, d.hint.box, d.heads[0].Text, d.heads[1].Text, d.rule}
+	for i, mode := range drills {
+		d.cards[i] = newCard(p, w.say("drill."+mode), w.lang.Tell("drill."+mode), func() { d.drill(mode) })
+		objects = append(objects, d.cards[i])
+	}
+	d.heal = newButton(p, quiet, w.say("drill.heal"), "", func() { d.drill("heal") })
+	objects = append(objects, d.heal)
+	for i, k := range legend {
+		d.glyphs[i] = picture(glyph(k, p.tone(k).solid, p.surface))
+		code := "state." + k.String()
+		if k == ui.LookPaused {
+			code = "state.idle"
+		}
+		d.words[i] = [2]*label{newText(w.say(code), fontStrong, p.text), newText(w.lang.Tell(code), fontSmall, p.muted)}
+		objects = append(objects, d.glyphs[i], d.words[i][0].Text, d.words[i][1].Text)
+	}
+	d.add = newButton(p, primary, w.say("button.add-first"), "", w.addTarget)
+	d.remove = newButton(p, quiet, w.say("demo.remove"), "", w.removeDemo)
+	d.box = fyne.NewContainerWithoutLayout(append(objects, d.add, d.remove)...)
+	d.setIcon(ui.LookUp)
+	return d
+}
+
+func (d *demoPage) setIcon(k ui.Look) {
+	d.icon.Resource = fyne.NewStaticResource("tray-"+k.String()+".png", assets.Icon(k.String(), 44))
+	d.icon.Refresh()
+}
+
+// show follows the state of the demo.
+func (d *demoPage) show(v ui.View) {
+	if v.Look != d.look {
+		d.look = v.Look
+		d.setIcon(v.Look)
+		setVisible(d.mode != "" || v.Look != ui.LookUp, d.heal)
+	}
+}
+
+// drill tells the built-in server what to do.
+func (d *demoPage) drill(mode string) {
+	d.mode = mode
+	if mode == "heal" {
+		d.mode = ""
+	}
+	for i, one := range drills {
+		if on := one == d.mode; on != d.cards[i].on {
+			d.cards[i].on = on
+			d.cards[i].paint()
+		}
+	}
+	setVisible(d.mode != "" || d.look != ui.LookUp, d.heal)
+	d.w.ask(func(ctx context.Context, c Client) error { return c.Demo(ctx, mode) }, nil)
+}
+
+// place lays the page out below its path strip, which begins at strip; it returns the height of the whole page.
+func (d *demoPage) place(x, y, width, strip float32) float32 {
+	d.box.Move(fyne.NewPos(0, 0))
+	aside := width >= 880
+	setVisible(aside, d.panel, d.icon, d.speaker, d.clock.Text, d.hint.box)
+	if aside {
+		left := x + 476
+		w := x + width - left
+		top := strip + stripAbove - 22
+		put(d.panel, left, top, w, 44)
+		put(d.icon, left+w-132, top+11, 22, 22)
+		put(d.speaker, left+w-92, top+12, 20, 20)
+		d.clock.place(left+w-54, top, 50, 44)
+		d.hint.place(left, top+56, w, 18)
+	}
+	d.heads[0].place(x, y, width, 28)
+	put(d.heal, x+width-d.heal.width()+12, y-4, d.heal.width(), buttonHeight)
+	setVisible(d.mode != "" || d.look != ui.LookUp, d.heal)
+	y += 36
+	columns := 4
+	if width < 700 {
+		columns = 2
+	}
+	if width < 330 {
+		columns = 1
+	}
+	const gap = 12
+	w := (width - gap*float32(columns-1)) / float32(columns)
+	for i, c := range d.cards {
+		put(c, x+float32(i%columns)*(w+gap), y+float32(i/columns)*(66+gap), w, 66)
+	}
+	y += float32((len(d.cards)+columns-1)/columns)*(66+gap) - gap + 20
+	put(d.rule, x, y, width, 1)
+	y += 20
+	d.heads[1].place(x, y, width, 28)
+	y += 36
+	columns = min(columns, 4)
+	w = width / float32(columns)
+	for i := range legend {
+		cx, cy := x+float32(i%columns)*w, y+float32(i/columns)*52
+		put(d.glyphs[i], cx, cy, 22, 22)
+		d.words[i][0].place(cx+34, cy-4, w-44, 20)
+		d.words[i][1].place(cx+34, cy+15, w-44, 16)
+	}
+	y += float32((len(legend)+columns-1)/columns)*52 + 8
+	put(d.add, x, y, d.add.width(), buttonHeight)
+	right := x + width - d.remove.width() + 12
+	if right < x+d.add.width()+8 {
+		y += buttonHeight + 8
+		right = x - 12
+	}
+	put(d.remove, right, y, d.remove.width(), buttonHeight)
+	y += buttonHeight + 24
+	d.box.Resize(fyne.NewSize(x+width, y))
+	return y
+}
+
+// An emptyPage says that there is nothing to watch yet, and what to do.
+type emptyPage struct {
+	w        *Window
+	box      *fyne.Container
+	sentence *paragraph
+	remedy   *paragraph
+	add      *button
+	demo     *button
+}
+
+func newEmptyPage(w *Window) *emptyPage {
+	e := &emptyPage{w: w, sentence: newParagraph(fontVerdict, w.p.text, 3), remedy: newParagraph(fontBody, w.p.muted, 5)}
+	e.sentence.set(w.say("empty.targets"))
+	e.remedy.set(w.lang.Tell("empty.targets"))
+	e.add = newButton(w.p, primary, w.say("button.add-first"), "", w.addTarget)
+	e.demo = newButton(w.p, outlined, w.say("button.demo"), "", w.startDemo)
+	e.box = fyne.NewContainerWithoutLayout(e.sentence.box, e.remedy.box, e.add, e.demo)
+	return e
+}
+
+func (e *emptyPage) place(x, _, width, height float32) float32 {
+	y := max(height/2-110, 20)
+	y += e.sentence.place(x, y, width, 32) + 6
+	y += e.remedy.place(x, y, min(width, 620), 21) + 18
+	put(e.add, x, y, e.add.width(), buttonHeight)
+	put(e.demo, x+e.add.width()+12, y, e.demo.width(), buttonHeight)
+	if e.add.width()+12+e.demo.width() > width {
+		y += buttonHeight + 8
+		put(e.demo, x, y, e.demo.width(), buttonHeight)
+	}
+	e.box.Resize(fyne.NewSize(x+width, y+buttonHeight+24))
+	return y + buttonHeight + 24
+}

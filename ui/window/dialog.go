@@ -1,0 +1,693 @@
+package window
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+
+	"holdfast/internal/config"
+	"holdfast/monitor"
+	"holdfast/ui"
+)
+
+// tryAfter is how long the fields must rest before what they say is tried: nobody wants a connection for each letter.
+const tryAfter = 700 * time.Millisecond
+
+var heartbeats = [...]string{"none", "echo", "line"}
+
+// A trial is what has become of the present fields.
+type trial uint8
+
+const (
+	untried trial = iota // not complete, or still being typed
+	trying
+	worked
+	failed
+)
+
+// A dialog adds or changes a target. What is to be saved is tried first; what fails can be saved all the same, knowingly.
+type dialog struct {
+	w      *Window
+	old    string // name of the target that is changed; "" adds one
+	before monitor.Target
+
+	// What the fields say, kept here so that the dialog survives another theme.
+	name, address, interval, send, expect string
+	heartbeat                             int
+	named                                 bool // the name was typed, not taken from the address
+
+	state  trial
+	passed monitor.Target // what worked or failed
+	view   ui.View
+	seen   bool // view holds something
+	cancel context.CancelFunc
+	timer  *time.Timer
+	round  int // counts trials: news of an old one is dropped
+	saving bool
+	asking bool // "remove?" was asked
+	layout bool // the file's comments would be lost: asked
+
+	overlay *fyne.Container
+	shade   *shade
+	panel   *canvas.Rectangle
+	title   *label
+	labels  map[string]*label
+	fields  map[string]*field
+	segs    *segments
+	hint    *label
+	box     *canvas.Rectangle
+	head    *label
+	said    *paragraph
+	strip   *strip
+	again   *button
+	remove  *button
+	cancelB *button
+	save    *button
+	problem *paragraph
+	page    *fyne.Container
+	scroll  *container.Scroll
+	inner   float32
+}
+
+func (w *Window) addTarget() {
+	if w.dialog == nil {
+		w.dialog = &dialog{w: w, heartbeat: 0, interval: "500ms"}
+		w.dialog.rebuild()
+	}
+}
+
+func (w *Window) editTarget() {
+	if w.dialog != nil || w.shown == nil || !w.shown.own {
+		return
+	}
+	name := w.shown.view.Key
+	w.model.mu.Lock()
+	var t monitor.Target
+	for _, one := range w.model.settings.Targets {
+		if one.Name == name {
+			t = one
+		}
+	}
+	w.model.mu.Unlock()
+	d := &dialog{w: w, old: name, before: t, name: t.Name, address: t.Address, send: t.Send, expect: t.Expect, named: true, interval: "500ms"}
+	if t.Interval > 0 {
+		d.interval = t.Interval.String()
+	}
+	for i, h := range heartbeats {
+		if h == t.Heartbeat || h == "line" && t.Heartbeat == "" && (t.Send != "" || t.Expect != "") {
+			d.heartbeat = i
+		}
+	}
+	w.dialog = d
+	d.rebuild()
+}
+
+// A shade darkens what is behind a dialog and takes the clicks that miss it.
+type shade struct {
+	widget.BaseWidget
+	rect *canvas.Rectangle
+}
+
+func (s *shade) Tapped(*fyne.PointEvent) {}
+func (s *shade) CreateRenderer() fyne.WidgetRenderer {
+	return widget.NewSimpleRenderer(s.rect)
+}
+
+// rebuild makes the dialog's objects in the present language and palette.
+func (d *dialog) rebuild() {
+	w, p := d.w, d.w.p
+	overlays := w.win.Canvas().Overlays()
+	if d.overlay != nil {
+		overlays.Remove(d.overlay)
+	}
+	d.shade = &shade{rect: box(p.shade, 0)}
+	d.shade.ExtendBaseWidget(d.shade)
+	d.panel = box(p.surface, 12)
+	if p == &dark {
+		d.panel.StrokeColor, d.panel.StrokeWidth = p.line, 1
+	}
+	title := "button.add"
+	if d.old != "" {
+		title = "dialog.edit"
+	}
+	d.title = newText(w.say(title), font{20, true}, p.text)
+	d.labels, d.fields = map[string]*label{}, map[string]*field{}
+	objects := []fyne.CanvasObject{}
+	for _, one := range []struct {
+		key   string
+		value *string
+	}{{"address", &d.address}, {"name", &d.name}, {"interval", &d.interval}, {"send", &d.send}, {"expect", &d.expect}} {
+		text := *one.value
+		if one.key == "send" || one.key == "expect" {
+			text = escape(text)
+		}
+		f := newField(text, nil)
+		f.escape, f.enter = d.close, d.submit
+		f.PlaceHolder = w.say("dialog." + one.key + ".example")
+		value, key := one.value, one.key
+		f.OnChanged = func(s string) {
+			if key == "send" || key == "expect" {
+				s = unescape(s)
+			}
+			*value = s
+			d.changed(key)
+		}
+		d.fields[key] = f
+		d.labels[key] = newText(w.say("dialog."+key), fontSmallB, p.text)
+		objects = append(objects, f, d.labels[key].Text)
+	}
+	d.labels["heartbeat"] = newText(w.say("dialog.heartbeat"), fontSmallB, p.text)
+	words := make([]string, len(heartbeats))
+	for i, h := range heartbeats {
+		words[i] = w.say("dialog.heartbeat." + h)
+	}
+	d.segs = newSegments(p, words, d.heartbeat, func(i int) {
+		d.heartbeat = i
+		d.hint.set(w.lang.Tell("dialog.heartbeat." + heartbeats[i]))
+		d.changed("heartbeat")
+		d.relay()
+	})
+	d.hint = newText(w.lang.Tell("dialog.heartbeat."+heartbeats[d.heartbeat]), fontSmall, p.muted)
+	d.box = box(p.background, 10)
+	d.head = newLabel(fontHead, p.text)
+	d.said = newParagraph(fontTable, p.muted, 4)
+	d.strip = newStrip(p)
+	d.again = newButton(p, quiet, w.say("button.try"), "", func() { d.try() })
+	d.remove = newButton(p, quiet, w.say("button.remove"), "", d.removeTarget)
+	d.cancelB = newButton(p, outlined, w.say("button.cancel"), "", d.close)
+	d.save = newButton(p, primary, w.say("button.save"), "", d.submit)
+	d.problem = newParagraph(fontSmall, p.tone(ui.LookDown).ink, 3)
+	objects = append(objects, d.labels["heartbeat"].Text, d.segs, d.hint.Text, d.box, d.head.Text, d.said.box, d.strip)
+	d.page = container.New(column{
+		min:    func() fyne.Size { return fyne.NewSize(0, d.run(d.inner)) },
+		layout: func(s fyne.Size) { d.run(s.Width) },
+	}, objects...)
+	d.scroll = container.NewVScroll(d.page)
+	d.overlay = container.New(column{layout: d.place}, d.shade, d.panel, d.title.Text, d.scroll, d.problem.box, d.again, d.remove, d.cancelB, d.save)
+	overlays.Add(d.overlay)
+	d.overlay.Resize(w.win.Canvas().Size())
+	d.refresh()
+	w.win.Canvas().Focus(d.fields["address"])
+	if d.state == untried {
+		d.changed("")
+	}
+}
+
+// place puts the panel into the middle of the window; a small window it fills.
+func (d *dialog) place(size fyne.Size) {
+	put(d.shade, 0, 0, size.Width, size.Height)
+	width := min(float32(688), size.Width-2*12)
+	pad := float32(29)
+	if width < 560 {
+		pad = 16
+	}
+	d.inner = width - 2*pad
+	problem := d.problem.height(d.inner, 16)
+	if problem > 0 {
+		problem += 8
+	}
+	content := d.run(d.inner)
+	const top, foot = 72, 64
+	height := min(top+content+problem+foot, size.Height-2*12)
+	x, y := round((size.Width-width)/2), round((size.Height-height)/2)
+	put(d.panel, x, y, width, height)
+	d.title.place(x+pad, y+22, d.inner, 40)
+	put(d.scroll, x+pad-8, y+top, d.inner+16, height-top-foot-problem)
+	d.page.Resize(fyne.NewSize(d.inner+16, max(content, height-top-foot-problem)))
+	d.problem.place(x+pad, y+height-foot-problem+4, d.inner, 16)
+	by := y + height - foot + 14
+	left := x + pad - 12
+	put(d.again, left, by, d.again.width(), buttonHeight)
+	if d.again.Visible() {
+		left += d.again.width() + 4
+	}
+	put(d.remove, left, by, d.remove.width(), buttonHeight)
+	right := x + width - pad
+	put(d.save, right-d.save.width(), by, d.save.width(), buttonHeight)
+	right -= d.save.width() + 8
+	put(d.cancelB, right-d.cancelB.width(), by, d.cancelB.width(), buttonHeight)
+	d.scroll.Refresh()
+}
+
+// run lays out the fields and returns the height that they need. The page is 16 wider than inner: focus rings have room.
+func (d *dialog) run(width float32) float32 {
+	if width > d.inner && d.inner > 0 {
+		width = d.inner
+	}
+	if width <= 0 {
+		return 0
+	}
+	x, y := float32(8), float32(0)
+	two := width >= 440
+	half := (width - 16) / 2
+	put2 := func(key string, x, y, width float32) {
+		d.labels[key].place(x, y, width, 18)
+		put(d.fields[key], x, y+24, width, 40)
+	}
+	put2("address", x, y, width)
+	y += 80
+	if two {
+		put2("name", x, y, half)
+		put2("interval", x+half+16, y, half)
+		y += 80
+	} else {
+		put2("name", x, y, width)
+		put2("interval", x, y+80, width)
+		y += 160
+	}
+	d.labels["heartbeat"].place(x, y, width, 18)
+	segs := min(d.segs.MinSize().Width, width)
+	put(d.segs, x, y+24, segs, 40)
+	if room := width - segs - 16; room >= 240 {
+		d.hint.place(x+segs+16, y+24, room, 40)
+		y += 80
+	} else {
+		d.hint.place(x, y+68, width, 18)
+		y += 98
+	}
+	line := heartbeats[d.heartbeat] == "line"
+	setVisible(line, d.fields["send"], d.fields["expect"], d.labels["send"].Text, d.labels["expect"].Text)
+	if line {
+		if two {
+			put2("send", x, y, half)
+			put2("expect", x+half+16, y, half)
+			y += 80
+		} else {
+			put2("send", x, y, width)
+			put2("expect", x, y+80, width)
+			y += 160
+		}
+	}
+	y += 4
+	// The trial.
+	top := y
+	d.head.place(x+12, y+12, width-24, 28)
+	headWidth := d.head.font.width(d.head.whole)
+	if two {
+		y += 16 + max(d.said.place(x+12+headWidth+20, y+16, width-44-headWidth, 20), 24)
+	} else {
+		y += 40
+		y += d.said.place(x+12, y, width-24, 18)
+	}
+	if d.seen {
+		d.strip.Show()
+		put(d.strip, x, y+2, width, d.strip.height())
+		y += d.strip.height() + 2
+	} else {
+		d.strip.Hide()
+		y += 12
+	}
+	put(d.box, x-8, top, width+16, y-top+2)
+	return y + 8
+}
+
+// changed: a field says something else. What was tried no longer counts; soon it is tried again.
+func (d *dialog) changed(key string) {
+	switch key {
+	case "name":
+		d.named = d.name != ""
+	case "address":
+		if !d.named {
+			name := d.address
+			if host, _, err := net.SplitHostPort(d.address); err == nil {
+				name = host
+			}
+			d.name = name
+			f := d.fields["name"]
+			f.Text = name
+			f.Refresh()
+		}
+	}
+	d.asking, d.layout = false, false
+	t, err := d.target()
+	if err == nil && d.state != untried && d.sameSession(t, d.passed) {
+		d.problem.set("")
+		d.refresh() // only the name is new
+		return
+	}
+	d.stop()
+	d.seen, d.state = false, untried
+	d.problem.set("")
+	if err == nil {
+		round := d.round
+		d.timer = time.AfterFunc(tryAfter, func() {
+			fyne.Do(func() {
+				if d.round == round && d.w.dialog == d {
+					d.try()
+				}
+			})
+		})
+	}
+	d.refresh()
+}
+
+// sameSession reports whether two targets differ in their name at most.
+func (d *dialog) sameSession(a, b monitor.Target) bool {
+	a.Name, b.Name = "", ""
+	return a == b
+}
+
+// target is what the fields say.
+func (d *dialog) target() (monitor.Target, error) {
+	t := d.before
+	t.Name, t.Address = strings.TrimSpace(d.name), strings.TrimSpace(d.address)
+	t.Heartbeat, t.Send, t.Expect = heartbeats[d.heartbeat], "", ""
+	if t.Heartbeat == "line" {
+		t.Send, t.Expect = d.send, d.expect
+	}
+	t.Interval = 0
+	if text := strings.ReplaceAll(strings.TrimSpace(d.interval), " ", ""); text != "" {
+		interval, err := time.ParseDuration(text)
+		if err != nil {
+			return t, &monitor.TargetError{Field: "interval", Err: errors.New(d.w.say("dialog.interval.bad"))}
+		}
+		t.Interval = interval
+	}
+	return t, t.Check()
+}
+
+// stop ends the trial that is under way.
+func (d *dialog) stop() {
+	d.round++
+	if d.cancel != nil {
+		d.cancel()
+		d.cancel = nil
+	}
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+}
+
+// try watches what the fields say, without saving it.
+func (d *dialog) try() {
+	d.stop()
+	t, err := d.target()
+	if err != nil {
+		d.problem.set(errorText(err, d.w.lang))
+		d.relay()
+		return
+	}
+	ctx, cancel := context.WithCancel(d.w.ctx)
+	d.cancel, d.state, d.seen, d.passed = cancel, trying, false, t
+	round := d.round
+	d.refresh()
+	d.w.wg.Go(func() {
+		defer cancel()
+		news := func(f func()) {
+			if ctx.Err() == nil {
+				fyne.Do(func() {
+					if d.round == round && d.w.dialog == d {
+						f()
+					}
+				})
+			}
+		}
+		c, err := d.w.model.connect()
+		if err != nil {
+			news(func() { d.failed(err) })
+			return
+		}
+		for o, err := range c.Try(ctx, t) {
+			if err != nil {
+				news(func() { d.failed(err) })
+				return
+			}
+			if s, err := o.Snapshot(); err == nil {
+				news(func() { d.observed(s) })
+			}
+		}
+		news(d.ended)
+	})
+}
+
+// observed: the trial has come so far.
+func (d *dialog) observed(s monitor.Snapshot) {
+	d.view, d.seen = ui.ViewOf(s, d.w.now(), d.w.lang), true
+	switch s.State {
+	case monitor.Up:
+		d.state = worked
+	case monitor.Down:
+		d.state = failed
+	}
+	d.refresh()
+}
+
+// ended: the trial is over; what was not up by then has failed.
+func (d *dialog) ended() {
+	if d.state == trying {
+		d.state = failed
+	}
+	d.refresh()
+}
+
+// failed: the trial could not even begin.
+func (d *dialog) failed(err error) {
+	d.state = failed
+	d.problem.set(errorText(err, d.w.lang))
+	d.refresh()
+}
+
+// refresh shows state and view.
+func (d *dialog) refresh() {
+	w := d.w
+	t, err := d.target()
+	unchanged := d.old != "" && err == nil && d.sameSession(t, d.before)
+	d.save.say(w.say("button.save"))
+	switch {
+	case d.saving:
+		d.save.enable(false)
+	case d.layout:
+		d.save.enable(true)
+		d.save.say(w.say("dialog.rewrite"))
+	case err != nil:
+		d.save.enable(false)
+	case d.state == worked || unchanged:
+		d.save.enable(true)
+	case d.state == failed:
+		d.save.enable(true)
+		d.save.say(w.say("dialog.save-anyway"))
+	default:
+		d.save.enable(false)
+	}
+	said := ""
+	switch d.state {
+	case untried:
+		d.head.set(w.say("dialog.try"))
+		switch {
+		case d.address == "":
+			said = w.say("dialog.try.empty")
+		case err != nil:
+			said = errorText(err, w.lang)
+		default:
+			said = w.say("dialog.try.soon")
+		}
+	case trying:
+		d.head.set(w.say("dialog.trying"))
+		said = w.say("dialog.try.wait")
+		if d.seen && d.view.Remedy != "" {
+			said = d.view.Remedy
+		}
+	case worked:
+		d.head.set(w.say("dialog.worked"))
+		said = w.lang.Tell("dialog.worked")
+		if d.view.RTT != "" {
+			said = w.say("dialog.worked.rtt", "rtt", d.view.RTT)
+		}
+	case failed:
+		d.head.set(w.say("dialog.failed"))
+		if d.seen {
+			said = d.view.Sentence + w.say("path.space") + d.view.Remedy
+		}
+	}
+	d.head.paint(w.p.text)
+	switch d.state {
+	case worked:
+		d.head.paint(w.p.tone(ui.LookUp).ink)
+	case failed:
+		d.head.paint(w.p.tone(ui.LookDown).ink)
+	}
+	d.said.set(said)
+	if d.seen {
+		v := stripOf(&d.view, w.lang, w.p.background)
+		v.narrow = d.inner < 440
+		d.strip.show(v)
+	}
+	setVisible(d.state == worked || d.state == failed, d.again)
+	setVisible(d.old != "", d.remove)
+	d.remove.say(w.say("button.remove"))
+	if d.asking {
+		d.remove.say(w.say("dialog.remove-really", "name", ui.Printable(d.old, 30)))
+	}
+	d.relay()
+}
+
+func (d *dialog) relay() {
+	if d.overlay != nil {
+		d.place(d.overlay.Size())
+		d.page.Refresh()
+		d.overlay.Refresh()
+	}
+}
+
+// submit saves, if that is possible now.
+func (d *dialog) submit() {
+	if d.save.off {
+		if d.state == untried {
+			d.try()
+		}
+		return
+	}
+	t, err := d.target()
+	if err != nil {
+		return
+	}
+	key, rewrite := d.old, d.layout
+	if key == "" {
+		key = t.Name
+		for _, r := range d.w.shown.rows {
+			if r.key == t.Name {
+				d.problem.set(d.w.say("dialog.duplicate", "name", ui.Printable(t.Name, 40)))
+				d.refresh()
+				return
+			}
+		}
+	}
+	d.store(func(ctx context.Context, c Client) error { return c.SaveTarget(ctx, key, t, rewrite) }, func() { d.w.open(t.Name) })
+}
+
+// removeTarget takes the target out of the settings, at the second press.
+func (d *dialog) removeTarget() {
+	if !d.asking {
+		d.asking = true
+		d.refresh()
+		return
+	}
+	d.store(func(ctx context.Context, c Client) error {
+		err := c.RemoveTarget(ctx, d.old, false)
+		if errors.Is(err, config.ErrLayout) {
+			err = c.RemoveTarget(ctx, d.old, true)
+		}
+		return err
+	}, nil)
+}
+
+// store sends a change of the settings and closes the dialog when it is done.
+func (d *dialog) store(f func(context.Context, Client) error, done func()) {
+	d.saving = true
+	d.problem.set("")
+	d.refresh()
+	d.w.wg.Go(func() {
+		err := d.w.model.request(d.w.ctx, f)
+		if d.w.ctx.Err() != nil {
+			return
+		}
+		fyne.Do(func() {
+			if d.w.dialog != d {
+				return
+			}
+			d.saving = false
+			switch {
+			case err == nil:
+				d.close()
+				if done != nil {
+					done()
+				}
+				return
+			case errors.Is(err, config.ErrLayout):
+				d.layout = true
+				d.problem.set(d.w.say("dialog.layout"))
+			default:
+				d.problem.set(errorText(err, d.w.lang))
+			}
+			d.refresh()
+		})
+	})
+}
+
+// close ends the trial and takes the dialog away.
+func (d *dialog) close() {
+	d.stop()
+	if d.overlay != nil {
+		d.w.win.Canvas().Overlays().Remove(d.overlay)
+	}
+	if d.w.dialog == d {
+		d.w.dialog = nil
+	}
+}
+
+// escape writes what a line heartbeat sends as the settings file does, so that it can be seen and typed: \n, \r, \t, \\
+// and \xHH for other bytes that do not show. Unescape reads it; what is no escape stays as it is.
+func escape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == '\\':
+			b.WriteString(`\\`)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r == utf8.RuneError && n == 1, r < 0x20, r == 0x7f:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		default:
+			b.WriteString(s[i : i+n])
+		}
+		i += n
+	}
+	return b.String()
+}
+
+func unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		switch s[i] {
+		case '\\':
+			b.WriteByte('\\')
+		case 'n':
+			b.WriteByte('\n')
+		case 'r':
+			b.WriteByte('\r')
+		case 't':
+			b.WriteByte('\t')
+		case 'x':
+			if i+2 < len(s) {
+				if v, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+					b.WriteByte(byte(v))
+					i += 2
+					continue
+				}
+			}
+			b.WriteString(`\x`)
+		default:
+			b.WriteString(s[i-1 : i+1])
+		}
+	}
+	return b.String()
+}
+
+// fieldText is the name of a setting as the dialog has it; "" for one that it does not show.
+func fieldText(field string, l ui.Lang) string {
+	switch field {
+	case "name", "address", "interval", "send", "expect", "heartbeat":
+		return l.Say("dialog." + field)
+	}
+	return ""
+}

@@ -1,0 +1,543 @@
+package window
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"holdfast/internal/config"
+	"holdfast/internal/control"
+	"holdfast/internal/wire"
+	"holdfast/monitor"
+	"holdfast/netcheck"
+	"holdfast/ui"
+)
+
+// A Client is what the window asks of the running Holdfast. *control.Client is one.
+type Client interface {
+	Status(ctx context.Context) (control.Status, error)
+	Events(ctx context.Context, beats bool) iter.Seq2[wire.Object, error]
+	Trace(ctx context.Context, name string) ([]monitor.Sample, error)
+	Reconnect(ctx context.Context, names ...string) error
+	Pause(ctx context.Context, until time.Time, names ...string) error
+	Resume(ctx context.Context, names ...string) error
+	Settings(ctx context.Context) (control.Settings, error)
+	SaveSettings(ctx context.Context, s config.Settings, rewrite bool) error
+	SaveTarget(ctx context.Context, name string, t monitor.Target, rewrite bool) error
+	RemoveTarget(ctx context.Context, name string, rewrite bool) error
+	Try(ctx context.Context, t monitor.Target) iter.Seq2[wire.Object, error]
+	Demo(ctx context.Context, mode string) error
+	Quit(ctx context.Context) error
+}
+
+// How often the window asks. Events come by themselves; round trips do not (they would wake the resident with every
+// heartbeat), and a resident that hangs does not close its socket. A calm window is asked for seldom: with software
+// OpenGL drawing it once costs some 40 ms of processor time, and the budget is 1 % of a core.
+const (
+	pollEvery   = 5 * time.Second
+	pollCalm    = 10 * time.Second // while all is up, or paused
+	pollLost    = time.Second
+	answerIn    = 2 * time.Second  // a resident that lives answers in a millisecond
+	tracesEvery = 30 * time.Second // the traces of all rows, and in a calm window the chart
+	firstAnswer = time.Second      // until then an empty window is nothing to speak of
+)
+
+// steady is how much a round trip must differ from the one that is shown to be shown instead: figures that flicker by a
+// few per cent say nothing, and each costs a redraw.
+const steady = 0.2
+
+// A model is what the window knows, all of it from the running Holdfast. Its methods may be called from any goroutine.
+type model struct {
+	dial func() (Client, error)
+	wake chan struct{} // something has changed: look again
+	poll chan struct{} // ask now
+
+	mu       sync.Mutex
+	client   Client
+	order    []string
+	snaps    map[string]monitor.Snapshot
+	stalled  map[string]bool
+	traces   map[string][]monitor.Sample
+	traced   uint64 // rises with each change of traces
+	settings control.Settings
+	known    bool      // settings were read
+	demo     bool      // the resident has a built-in responder
+	started  time.Time // when the window began to ask
+	met      bool      // the resident has answered
+	lost     time.Time // since when it does not answer; zero: it does
+	chosen   string
+	lang     ui.Lang
+	version  string
+	problem  string
+	traceAll time.Time // when the traces of all rows were asked for last
+}
+
+func newModel(dial func() (Client, error), l ui.Lang, now time.Time) *model {
+	return &model{
+		dial: dial, wake: make(chan struct{}, 1), poll: make(chan struct{}, 1), lang: l, started: now,
+		snaps: map[string]monitor.Snapshot{}, stalled: map[string]bool{}, traces: map[string][]monitor.Sample{},
+	}
+}
+
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // one is pending already
+	}
+}
+
+// change does f under the lock and has the window look again.
+func (m *model) change(f func()) {
+	m.mu.Lock()
+	f()
+	m.mu.Unlock()
+	nudge(m.wake)
+}
+
+// run asks until ctx ends.
+func (m *model) run(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { m.listen(ctx) })
+	wg.Go(func() { m.ask(ctx) })
+	wg.Wait()
+}
+
+func wait(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-early:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// connect returns the client, dialling when there is none yet.
+func (m *model) connect() (Client, error) {
+	m.mu.Lock()
+	c := m.client
+	m.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	c, err := m.dial()
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.client == nil {
+		m.client = c
+	}
+	return m.client, nil
+}
+
+// listen keeps the stream of events open.
+func (m *model) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		if c, err := m.connect(); err == nil {
+			first := true
+			for o, err := range c.Events(ctx, false) {
+				if err != nil {
+					break
+				}
+				if first {
+					nudge(m.poll) // order, settings and traces
+					first = false
+				}
+				m.take(o)
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		m.lose()
+		if !wait(ctx, pollLost, nil) {
+			return
+		}
+	}
+}
+
+// take applies one event.
+func (m *model) take(o wire.Object) {
+	e, err := o.ToEvent()
+	if err != nil {
+		return // of a newer Holdfast, perhaps; the status will tell
+	}
+	name := e.Snapshot.Target.Name
+	m.change(func() {
+		m.met, m.lost = true, time.Time{}
+		old, known := m.snaps[name]
+		switch {
+		case e.Removed:
+			delete(m.snaps, name)
+			delete(m.traces, name)
+			m.order = slices.DeleteFunc(m.order, func(n string) bool { return n == name })
+			nudge(m.poll)
+			return
+		case !known:
+			m.order = append(m.order, name) // the status puts it where it belongs
+			nudge(m.poll)
+		case e.Snapshot.Seq < old.Seq && !e.Snapshot.Time.After(old.Time):
+			return
+		}
+		m.snaps[name] = e.Snapshot
+		m.stalled[name] = o.Stalled
+	})
+}
+
+// lose notes that the resident does not answer.
+func (m *model) lose() {
+	m.change(func() {
+		if m.lost.IsZero() {
+			m.lost = time.Now()
+		}
+	})
+}
+
+// ask polls what does not come by itself.
+func (m *model) ask(ctx context.Context) {
+	for ctx.Err() == nil {
+		every := pollEvery
+		if m.calm() {
+			every = pollCalm
+		}
+		if err := m.askOnce(ctx); err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			m.lose()
+			every = pollLost
+		}
+		if !wait(ctx, every, m.poll) {
+			return
+		}
+	}
+}
+
+func (m *model) askOnce(ctx context.Context) error {
+	c, err := m.connect()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerIn)
+	defer cancel()
+	status, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	settings, settingsErr := c.Settings(ctx)
+	traces := m.askTraces(ctx, c, status)
+	m.change(func() { // all at once: each change is one redraw
+		m.met, m.lost, m.demo, m.version, m.problem = true, time.Time{}, status.Demo, status.Version, status.Problem
+		if settingsErr == nil {
+			if settings.Language != "" && settings.Language != m.settings.Language {
+				m.lang = ui.Lang(settings.Language)
+			}
+			m.settings, m.known = settings, true
+		}
+		order := make([]string, 0, len(status.Targets))
+		for _, o := range status.Targets {
+			s, err := o.Snapshot()
+			if err != nil {
+				continue
+			}
+			name := s.Target.Name
+			order = append(order, name)
+			if old, known := m.snaps[name]; !known || s.Seq >= old.Seq || s.Time.After(old.Time) {
+				if diff := float64(s.RTT - old.RTT); known && s.State == monitor.Up && old.State == monitor.Up && max(diff, -diff) < steady*float64(old.RTT) {
+					s.RTT = old.RTT
+				}
+				m.snaps[name] = s
+			}
+			m.stalled[name] = o.Stalled || slices.Contains(status.Stalled, name)
+		}
+		for name, samples := range traces {
+			if !slices.Equal(m.traces[name], samples) {
+				m.traces[name] = samples
+				m.traced++
+			}
+		}
+		maps.DeleteFunc(m.snaps, func(name string, _ monitor.Snapshot) bool { return !slices.Contains(order, name) })
+		m.order = order
+	})
+	return nil
+}
+
+// calm reports whether nothing but round trips can be expected to change.
+func (m *model) calm() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.snaps {
+		if s.State != monitor.Up && s.State != monitor.Idle {
+			return false
+		}
+	}
+	return m.met && m.lost.IsZero()
+}
+
+// askTraces reads the round trips that are due: of the chosen target, and now and then of all.
+func (m *model) askTraces(ctx context.Context, c Client, status control.Status) map[string][]monitor.Sample {
+	calm := m.calm()
+	m.mu.Lock()
+	chosen := m.chosenLocked()
+	if chosen == "" && len(status.Targets) > 0 {
+		chosen = status.Targets[0].Target
+	}
+	names := []string{chosen}
+	switch {
+	case time.Since(m.traceAll) >= tracesEvery:
+		m.traceAll = time.Now()
+		for _, o := range status.Targets[:min(len(status.Targets), 50)] {
+			if o.Target != chosen {
+				names = append(names, o.Target)
+			}
+		}
+	case calm && len(m.traces[chosen]) > 0:
+		names = nil
+	}
+	m.mu.Unlock()
+	traces := map[string][]monitor.Sample{}
+	for _, name := range names {
+		if samples, err := c.Trace(ctx, name); err == nil && name != "" {
+			traces[name] = samples
+		}
+	}
+	return traces
+}
+
+// request sends one wish of the user and has the answer told by said, on the goroutine of request.
+func (m *model) request(ctx context.Context, f func(context.Context, Client) error) error {
+	c, err := m.connect()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	err = f(ctx, c)
+	nudge(m.poll)
+	return err
+}
+
+// choose makes name the target that is shown.
+func (m *model) choose(name string) {
+	m.change(func() { m.chosen = name })
+	nudge(m.poll)
+}
+
+// chosenLocked is the target that is shown: the one that was chosen, else the first.
+func (m *model) chosenLocked() string {
+	if _, ok := m.snaps[m.chosen]; ok {
+		return m.chosen
+	}
+	if len(m.order) > 0 {
+		return m.order[0]
+	}
+	return ""
+}
+
+// A tableRow is a line of attempts or outages.
+type tableRow struct{ when, number, words, length string }
+
+const tableRows = 12
+
+// A rowView is what a row of the list shows.
+type rowView struct {
+	key, name, second, short, figure string
+	look                             ui.Look
+}
+
+// A screen is everything that is shown. Two screens that are Equal look the same.
+type screen struct {
+	rows    []rowView
+	sum     string
+	broken  []string // keys of those that are broken, for the sum line
+	chosen  int      // -1: none
+	view    ui.View
+	snap    monitor.Snapshot // of the chosen one; for the report and the chart, not compared
+	isDemo  bool             // the chosen target is the built-in demo
+	own     bool             // the chosen target stands in the settings and can be edited
+	single  string           // "1 of 5 broken"
+	waiting bool             // nothing has answered yet
+	lost    string           // "Not known since 3 s"; "" while the resident answers
+	problem string           // of the settings file
+	lang    ui.Lang
+	traced  uint64
+	bands   int
+
+	attempts, outages   [tableRows]tableRow
+	nAttempts, nOutages int
+	soFar               string
+	now                 time.Time // when it was made; not compared
+	traces              map[string][]monitor.Sample
+}
+
+func (s *screen) equal(o *screen) bool {
+	return slices.Equal(s.rows, o.rows) && s.sum == o.sum && s.chosen == o.chosen && s.view == o.view && s.isDemo == o.isDemo &&
+		s.own == o.own && s.single == o.single && s.waiting == o.waiting && s.lost == o.lost && s.problem == o.problem &&
+		s.lang == o.lang && s.traced == o.traced && s.attempts == o.attempts && s.outages == o.outages && s.soFar == o.soFar
+}
+
+// screen works out what is to be seen now, and for how long that stays true (0: until something happens).
+func (m *model) screen(now time.Time) (*screen, time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.lang
+	s := &screen{chosen: -1, lang: l, now: now, traced: m.traced, problem: m.problem, traces: maps.Clone(m.traces)}
+	until := time.Duration(0)
+	sooner := func(d time.Duration) {
+		if d > 0 && (until == 0 || d < until) {
+			until = d
+		}
+	}
+	if !m.met && now.Sub(m.started) < firstAnswer {
+		s.waiting = true
+		return s, firstAnswer - now.Sub(m.started)
+	}
+	if !m.lost.IsZero() {
+		age := max(now.Sub(m.lost), 0)
+		s.lost = l.Say("state.unknown.window", "duration", l.Span(age.Truncate(time.Second)))
+		sooner(time.Second - age%time.Second)
+	}
+
+	chosen := m.chosenLocked()
+	up, broken, checking, connecting, paused := 0, 0, 0, 0, 0
+	snaps := make([]monitor.Snapshot, 0, len(m.order))
+	views := make([]ui.View, 0, len(m.order))
+	for _, name := range m.order {
+		snap, ok := m.snaps[name]
+		if !ok {
+			continue
+		}
+		v, stays := ui.ViewUntil(snap, now, l)
+		if m.stalled[name] && snap.State != monitor.Idle {
+			v.Look, v.Sentence, v.Remedy = ui.LookUnknown, l.Say("state.unknown"), l.Tell("state.unknown")
+			v.Row, v.Figure, v.Countdown, v.Big, v.Since = l.Say("row.unknown"), "", "", "", ""
+		}
+		if s.lost != "" {
+			v.Countdown = "" // nobody counts any more
+		} else if name == chosen {
+			sooner(stays)
+		} else if stays > 0 {
+			sooner(max(stays, time.Second)) // a row shows no tenths
+		}
+		if name == chosen {
+			s.chosen, s.snap = len(views), snap
+		}
+		switch v.Look {
+		case ui.LookUp:
+			up++
+		case ui.LookDown:
+			broken++
+			s.broken = append(s.broken, name)
+		case ui.LookSuspect, ui.LookUnknown:
+			checking++
+		case ui.LookConnecting:
+			connecting++
+		case ui.LookPaused:
+			paused++
+		}
+		snaps, views = append(snaps, snap), append(views, v)
+		s.rows = append(s.rows, rowView{key: name, name: v.Name, second: v.Row, short: v.Short, figure: v.Figure, look: v.Look})
+	}
+	n, count := strconv.Itoa, l.Say
+	switch {
+	case len(views) == 0:
+		s.sum = l.Say("sum.none")
+	case broken > 0:
+		s.sum = count("sum.broken", "m", n(broken), "n", n(up))
+	case checking > 0:
+		s.sum = count("sum.other", "m", n(checking), "n", n(up))
+	case connecting > 0:
+		s.sum = count("sum.connecting", "m", n(connecting), "n", n(up))
+	case up == 0:
+		s.sum = count("sum.paused", "n", n(paused))
+	case paused > 0:
+		s.sum = count("sum.ok", "n", n(up)) + l.Say("comma") + count("sum.paused", "n", n(paused))
+	default:
+		s.sum = count("sum.ok", "n", n(up))
+	}
+	if broken > 0 {
+		s.single = l.Say("sum.one-of", "m", n(broken), "n", n(len(views)))
+	}
+	if s.chosen < 0 {
+		return s, until
+	}
+	ui.Share(views, snaps)
+	s.view = views[s.chosen]
+	s.own = m.known && slices.ContainsFunc(m.settings.Targets, func(t monitor.Target) bool { return t.Name == chosen })
+	s.isDemo = m.known && m.demo && m.settings.Demo && !s.own
+	m.tables(s)
+	return s, until
+}
+
+// tables fills in attempts and outages, the newest first.
+func (m *model) tables(s *screen) {
+	l, snap := s.lang, s.snap
+	if n := len(snap.Attempts); n > 0 {
+		s.soFar = l.Say("attempt.so-far", "n", strconv.Itoa(snap.Attempt))
+		for i := n - 1; i >= 0 && s.nAttempts < tableRows; i-- {
+			a := snap.Attempts[i]
+			s.attempts[s.nAttempts] = tableRow{
+				when: a.Start.Local().Format("15:04:05.0"), number: strconv.Itoa(a.Number),
+				words: ui.AttemptWord(a, l), length: l.RTT(a.Took),
+			}
+			s.nAttempts++
+		}
+	}
+	for i := len(snap.Outages) - 1; i >= 0 && s.nOutages < tableRows; i-- {
+		o := snap.Outages[i]
+		row := tableRow{when: l.Clock(o.Start, s.now), words: ui.OutageWord(o, l)}
+		if o.End.IsZero() {
+			row.length = l.Say("outage.now")
+		} else {
+			row.length = l.Duration(o.End.Sub(o.Start))
+		}
+		s.outages[s.nOutages] = row
+		s.nOutages++
+	}
+}
+
+// bandsOf are the outages that the chart shows.
+func bandsOf(snap monitor.Snapshot, now time.Time, l ui.Lang) []band {
+	var bands []band
+	for _, o := range snap.Outages {
+		end := o.End
+		if end.IsZero() {
+			end = now
+		}
+		if now.Sub(end) > chartSpan || o.Start.IsZero() {
+			continue
+		}
+		words := ui.OutageWord(o, l)
+		if o.Verdict.Cause == netcheck.CauseNone && o.End.IsZero() && snap.Verdict.Cause != netcheck.CauseNone {
+			words = ui.OutageWord(monitor.Outage{Verdict: snap.Verdict}, l)
+		}
+		bands = append(bands, band{from: o.Start, to: end, words: words, length: l.Duration(end.Sub(o.Start))})
+	}
+	return bands
+}
+
+// errorText puts what a request came back with into words.
+func errorText(err error, l ui.Lang) string {
+	var e *control.Error
+	switch {
+	case errors.As(err, &e):
+		if e.Field != "" {
+			if text := fieldText(e.Field, l); text != "" {
+				return l.Say("path.entry", "name", text, "text", ui.Printable(e.Msg, 300))
+			}
+		}
+		return ui.Printable(e.Msg, 300)
+	case errors.Is(err, control.ErrNotRunning), errors.Is(err, context.DeadlineExceeded):
+		return l.Tell("state.unknown.window")
+	}
+	return ui.Printable(err.Error(), 300)
+}

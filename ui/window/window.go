@@ -1,0 +1,405 @@
+// Package window is the window of Holdfast: the list of targets, and for the chosen one what is the matter, what to do,
+// the path, round trips, attempts and outages. It holds no truth of its own: all that it shows came through the control
+// socket of the running Holdfast, and all that it changes goes back through it.
+package window
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+
+	"holdfast/assets"
+	"holdfast/internal/config"
+	"holdfast/monitor"
+	"holdfast/ui"
+)
+
+// From narrowBelow on, list and detail stand side by side.
+const (
+	narrowBelow = 720
+	wideFrom    = 1000
+)
+
+// A Window shows a running Holdfast. Its methods other than Run belong to Fyne's goroutine.
+type Window struct {
+	app   fyne.App
+	win   fyne.Window
+	model *model
+	lang  ui.Lang
+	p     *palette
+
+	list     *list
+	detail   *detail
+	divider  *canvas.Rectangle
+	tipBox   *fyne.Container
+	root     *fyne.Container
+	dialog   *dialog
+	narrow   bool
+	inDetail bool // narrow: the detail is open, not the list
+	size     fyne.Size
+	shown    *screen
+	noticeAt int // counts notices, so that an old timer does not clear a new one
+
+	ctx context.Context
+	wg  sync.WaitGroup // requests under way
+	now func() time.Time
+}
+
+// New builds the window in app, over what dial reaches. Dial is called until it succeeds once. Lang is the language
+// until the settings name another.
+func New(app fyne.App, dial func() (Client, error), l ui.Lang) *Window {
+	app.Settings().SetTheme(look{})
+	w := &Window{app: app, lang: l, model: newModel(dial, l, time.Now()), ctx: context.Background(), now: time.Now}
+	w.win = app.NewWindow("Holdfast")
+	w.win.SetPadded(false)
+	w.win.SetIcon(fyne.NewStaticResource("holdfast.png", assets.App(256)))
+	w.build()
+	w.win.Resize(fyne.NewSize(1120, 720))
+	app.Settings().AddListener(func(fyne.Settings) {
+		// The desktop turned dark or light: the palette is in every object, so all are made anew.
+		if paletteOf(app.Settings().ThemeVariant()) != w.p {
+			w.build()
+		}
+	})
+	return w
+}
+
+// Run shows the window and returns when it was closed or ctx has ended. Each line "raise" from commands brings it to the
+// front; the end of commands means nothing.
+func (w *Window) Run(ctx context.Context, commands io.Reader) {
+	ctx, cancel := context.WithCancel(ctx)
+	w.ctx = ctx
+	w.wg.Go(func() { w.model.run(ctx) })
+	w.wg.Go(func() { w.loop(ctx) })
+	if commands != nil {
+		go func() { // ends with the program: a pipe cannot be asked to stop waiting
+			lines := bufio.NewScanner(io.LimitReader(commands, 1<<20))
+			for lines.Scan() {
+				if strings.TrimSpace(lines.Text()) == "raise" {
+					fyne.Do(func() { w.win.Show(); w.win.RequestFocus() })
+				}
+			}
+		}()
+	}
+	stop := context.AfterFunc(ctx, func() { fyne.Do(w.app.Quit) })
+	w.win.ShowAndRun()
+	stop()
+	cancel()
+	w.wg.Wait()
+}
+
+// loop draws whenever something is to be seen that is not there yet. It sleeps while nothing changes.
+func (w *Window) loop(ctx context.Context) {
+	var last *screen
+	for {
+		now := w.now()
+		s, until := w.model.screen(now)
+		if last == nil || !s.equal(last) {
+			last = s
+			fyne.DoAndWait(func() { w.draw(s) })
+		}
+		if until <= 0 {
+			until = time.Hour
+		}
+		t := time.NewTimer(until)
+		select {
+		case <-w.model.wake:
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return
+		}
+		t.Stop()
+	}
+}
+
+// say is the word for code in the window's language.
+func (w *Window) say(code string, pairs ...string) string { return w.lang.Say(code, pairs...) }
+
+// build makes all objects in the present language and palette.
+func (w *Window) build() {
+	w.p = paletteOf(w.app.Settings().ThemeVariant())
+	w.list = newList(w)
+	w.detail = newDetail(w)
+	w.divider = box(w.p.line, 0)
+	w.tipBox = container.NewWithoutLayout()
+	w.root = container.New(column{
+		min:    func() fyne.Size { return fyne.NewSize(320, 240) },
+		layout: w.layout,
+	}, w.list.box, w.detail.box, w.divider, w.tipBox)
+	w.win.SetContent(w.root)
+	if w.shown != nil {
+		s := w.shown
+		w.shown = nil
+		w.draw(s)
+	}
+	if w.dialog != nil {
+		w.dialog.rebuild()
+	}
+}
+
+func (w *Window) listWidth() float32 {
+	switch {
+	case w.narrow:
+		return 0
+	case w.size.Width < wideFrom:
+		return 240
+	}
+	return 304
+}
+
+func (w *Window) layout(size fyne.Size) {
+	narrow := size.Width < narrowBelow
+	switched := narrow != w.narrow
+	w.size, w.narrow = size, narrow
+	if switched && w.shown != nil {
+		w.list.show(w.shown)
+		w.detail.show(w.shown)
+	}
+	if narrow {
+		setVisible(w.inDetail, w.detail.box)
+		setVisible(!w.inDetail, w.list.box)
+		w.divider.Hide()
+		put(w.list.box, 0, 0, size.Width, size.Height)
+		put(w.detail.box, 0, 0, size.Width, size.Height)
+	} else {
+		setVisible(true, w.list.box, w.detail.box, w.divider)
+		left := w.listWidth()
+		put(w.list.box, 0, 0, left, size.Height)
+		put(w.divider, left-1, 0, 1, size.Height)
+		put(w.detail.box, left, 0, size.Width-left, size.Height)
+	}
+	w.list.layout(w.list.box.Size())
+	w.detail.layout(w.detail.box.Size())
+	put(w.tipBox, 0, 0, size.Width, size.Height)
+}
+
+// draw shows s.
+func (w *Window) draw(s *screen) {
+	if s.lang != w.lang { // another language: all words are made anew
+		w.lang = s.lang
+		w.shown = s
+		w.build()
+		return
+	}
+	w.shown = s
+	w.list.show(s)
+	w.detail.show(s)
+	title := "Holdfast"
+	if s.view.Name != "" {
+		title = s.view.Name + " – Holdfast"
+	}
+	if w.win.Title() != title {
+		w.win.SetTitle(title)
+	}
+	if s.problem != "" && s.lost == "" {
+		w.detail.notice.set(ui.Printable(s.problem, 200))
+	} else if w.noticeAt == 0 {
+		w.detail.notice.set("")
+	}
+}
+
+// relay lays the window out anew.
+func (w *Window) relay() {
+	if w.size.Width > 0 {
+		w.layout(w.size)
+		w.root.Refresh()
+	}
+}
+
+// open chooses a target; in a narrow window its detail comes to the front.
+func (w *Window) open(name string) {
+	w.inDetail = true
+	w.detail.scrollTop()
+	w.model.choose(name)
+	if w.narrow {
+		w.relay()
+	}
+}
+
+// back returns to the list in a narrow window.
+func (w *Window) back() {
+	w.inDetail = false
+	w.relay()
+}
+
+// nextBroken chooses the broken target after the one that is shown.
+func (w *Window) nextBroken() {
+	s := w.shown
+	if s == nil || len(s.broken) == 0 {
+		return
+	}
+	after := slices.Index(s.broken, s.view.Key) + 1
+	name := s.broken[after%len(s.broken)]
+	w.open(name)
+	for i, key := range w.list.keys {
+		if key == name {
+			w.list.reveal(w.list.rows[i])
+		}
+	}
+}
+
+// ask sends a request in the background. What went wrong is shown; done, if any, is called on Fyne's goroutine after
+// success.
+func (w *Window) ask(f func(context.Context, Client) error, done func()) {
+	w.wg.Go(func() {
+		err := w.model.request(w.ctx, f)
+		if w.ctx.Err() != nil {
+			return
+		}
+		fyne.Do(func() {
+			if err != nil {
+				w.notice(errorText(err, w.lang))
+			} else if done != nil {
+				done()
+			}
+		})
+	})
+}
+
+// notice shows a line of text for a few seconds.
+func (w *Window) notice(text string) {
+	w.noticeAt++
+	mine := w.noticeAt
+	w.detail.notice.set(text)
+	time.AfterFunc(6*time.Second, func() {
+		fyne.Do(func() {
+			if mine == w.noticeAt {
+				w.noticeAt = 0
+				w.detail.notice.set("")
+			}
+		})
+	})
+}
+
+func (w *Window) reconnect() {
+	if w.shown == nil || w.shown.chosen < 0 {
+		return
+	}
+	name := w.shown.view.Key
+	w.ask(func(ctx context.Context, c Client) error { return c.Reconnect(ctx, name) }, nil)
+}
+
+func (w *Window) pauseOrResume() {
+	if w.shown == nil || w.shown.chosen < 0 {
+		return
+	}
+	name, idle := w.shown.view.Key, w.shown.view.State == monitor.Idle
+	w.ask(func(ctx context.Context, c Client) error {
+		if idle {
+			return c.Resume(ctx, name)
+		}
+		return c.Pause(ctx, time.Time{}, name)
+	}, nil)
+}
+
+func (w *Window) copyReport() {
+	if w.shown == nil || w.shown.chosen < 0 {
+		return
+	}
+	w.model.mu.Lock()
+	version := w.model.version
+	w.model.mu.Unlock()
+	w.app.Clipboard().SetContent(ui.Report(w.shown.snap, w.now(), w.lang, version))
+	w.notice(w.say("report.copied"))
+}
+
+func (w *Window) removeDemo() {
+	w.changeSettings(func(s *config.Settings) { s.Demo = false })
+}
+
+func (w *Window) startDemo() {
+	w.changeSettings(func(s *config.Settings) { s.Demo = true })
+}
+
+func (w *Window) changeSettings(f func(*config.Settings)) {
+	w.ask(func(ctx context.Context, c Client) error {
+		s, err := c.Settings(ctx)
+		if err != nil {
+			return err
+		}
+		f(&s.Settings)
+		err = c.SaveSettings(ctx, s.Settings, false)
+		if errors.Is(err, config.ErrLayout) {
+			err = c.SaveSettings(ctx, s.Settings, true)
+		}
+		return err
+	}, nil)
+}
+
+// showMenu opens the menu under its button.
+func (w *Window) showMenu(at fyne.CanvasObject) {
+	item := func(code string, f func()) *fyne.MenuItem { return fyne.NewMenuItem(w.say(code), f) }
+	var items []*fyne.MenuItem
+	s := w.shown
+	if w.narrow && w.inDetail && s != nil && s.chosen >= 0 {
+		items = append(items, item("button.copy", w.copyReport))
+		if s.own {
+			items = append(items, item("button.edit", w.editTarget))
+		}
+		items = append(items, fyne.NewMenuItemSeparator())
+	}
+	if s != nil && len(s.rows) > 0 && s.lost == "" {
+		idle := 0
+		for _, r := range s.rows {
+			if r.look == ui.LookPaused {
+				idle++
+			}
+		}
+		if idle < len(s.rows) {
+			items = append(items, item("menu.pause.all", func() {
+				w.ask(func(ctx context.Context, c Client) error { return c.Pause(ctx, time.Time{}) }, nil)
+			}))
+		}
+		if idle > 0 {
+			items = append(items, item("menu.resume.all", func() {
+				w.ask(func(ctx context.Context, c Client) error { return c.Resume(ctx) }, nil)
+			}))
+		}
+		items = append(items, fyne.NewMenuItemSeparator())
+	}
+	items = append(items, item("menu.language", w.switchLanguage))
+	items = append(items, fyne.NewMenuItemSeparator(), item("menu.quit", func() {
+		w.ask(func(ctx context.Context, c Client) error { return c.Quit(ctx) }, w.app.Quit)
+	}))
+	pop := widget.NewPopUpMenu(fyne.NewMenu("", items...), w.win.Canvas())
+	place := w.app.Driver().AbsolutePositionForObject(at)
+	size := pop.MinSize()
+	pop.ShowAtPosition(fyne.NewPos(min(place.X, w.size.Width-size.Width-8), place.Y+at.Size().Height+4))
+}
+
+// switchLanguage changes to the other language, here at once and in the settings.
+func (w *Window) switchLanguage() {
+	other := ui.Chinese
+	if w.lang == ui.Chinese {
+		other = ui.English
+	}
+	w.model.change(func() { w.model.lang, w.model.settings.Language = other, string(other) })
+	w.changeSettings(func(s *config.Settings) { s.Language = string(other) })
+}
+
+// tip shows the whole of a name that was cut, beside it; "" hides it.
+func (w *Window) tip(text string, at fyne.Position) {
+	w.tipBox.Objects = nil
+	if text != "" {
+		l := newText(text, fontSmall, w.p.text)
+		width := min(l.font.width(text)+1, max(w.size.Width-60, 40))
+		ground := box(w.p.surface, 6)
+		ground.StrokeColor, ground.StrokeWidth = w.p.line, 1
+		x := min(at.X+40, w.size.Width-width-24)
+		put(ground, x, at.Y+rowHeight-8, width+16, 24)
+		l.place(x+8, at.Y+rowHeight-8, width, 24)
+		w.tipBox.Objects = []fyne.CanvasObject{ground, l.Text}
+	}
+	w.tipBox.Refresh()
+}
