@@ -19,12 +19,18 @@ import (
 
 // A Change is one thing that Edit is to do. The zero Change does nothing.
 type Change struct {
-	apply func(*Settings) error
+	apply func(*draft) error
+}
+
+// A draft knows where its targets came from, so that a new name is told from a new target.
+type draft struct {
+	Settings
+	from []int // for each target its place before the changes; -1: new
 }
 
 // SetTarget changes the target of that name to t, which may have another name, or adds t where there is none.
 func SetTarget(name string, t monitor.Target) Change {
-	return Change{func(s *Settings) error {
+	return Change{func(s *draft) error {
 		if err := Check(t); err != nil {
 			return err
 		}
@@ -34,7 +40,7 @@ func SetTarget(name string, t monitor.Target) Change {
 			return fmt.Errorf("%w: %q", ErrDuplicate, t.Name)
 		}
 		if at < 0 {
-			s.Targets = append(s.Targets, t)
+			s.Targets, s.from = append(s.Targets, t), append(s.from, -1)
 			return nil
 		}
 		s.Targets[at] = t
@@ -44,24 +50,24 @@ func SetTarget(name string, t monitor.Target) Change {
 
 // RemoveTarget takes the target of that name out.
 func RemoveTarget(name string) Change {
-	return Change{func(s *Settings) error {
+	return Change{func(s *draft) error {
 		at := index(s.Targets, name)
 		if at < 0 {
 			return fmt.Errorf("%w: %q", ErrUnknownTarget, name)
 		}
-		s.Targets = slices.Delete(s.Targets, at, at+1)
+		s.Targets, s.from = slices.Delete(s.Targets, at, at+1), slices.Delete(s.from, at, at+1)
 		return nil
 	}}
 }
 
 // SetDemo says whether the built-in responder is watched too.
 func SetDemo(on bool) Change {
-	return Change{func(s *Settings) error { s.Demo = on; return nil }}
+	return Change{func(s *draft) error { s.Demo = on; return nil }}
 }
 
 // SetLanguage chooses "en", "zh", or "" as the desktop has it.
 func SetLanguage(language string) Change {
-	return Change{func(s *Settings) error {
+	return Change{func(s *draft) error {
 		if language != "" && language != "en" && language != "zh" {
 			return &Error{Key: "language", Msg: fmt.Sprintf(`%q: "en", "zh" or "" was expected`, language)}
 		}
@@ -72,18 +78,20 @@ func SetLanguage(language string) Change {
 
 // SetAll makes the settings those.
 func SetAll(want Settings) Change {
-	return Change{func(s *Settings) error {
-		old := *s
-		*s = Settings{}
-		for i, t := range want.Targets {
-			if index(want.Targets[:i], t.Name) >= 0 {
+	return Change{func(s *draft) error {
+		next := draft{}
+		for _, t := range want.Targets {
+			if index(next.Targets, t.Name) >= 0 {
 				return fmt.Errorf("%w: %q", ErrDuplicate, t.Name)
 			}
-			if err := SetTarget(t.Name, t).apply(s); err != nil {
-				*s = old
+			if err := SetTarget(t.Name, t).apply(&next); err != nil {
 				return err
 			}
+			if at := index(s.Targets, t.Name); at >= 0 {
+				next.from[len(next.from)-1] = s.from[at]
+			}
 		}
+		*s = next
 		s.Demo = want.Demo
 		return SetLanguage(want.Language).apply(s)
 	}}
@@ -137,7 +145,7 @@ func edited(path string, old []byte, missing bool, changes []Change) ([]byte, Se
 	if missing {
 		d.settings = Default()
 	}
-	next, err := Apply(d.settings, changes...)
+	next, err := apply(d.settings, changes)
 	if err != nil {
 		return nil, Settings{}, err
 	}
@@ -146,17 +154,17 @@ func edited(path string, old []byte, missing bool, changes []Change) ([]byte, Se
 			// The demo stands in for a first target. (Who wants it still asks for it after that.)
 			next.Demo = next.Demo && demoWanted(changes)
 		}
-		return fresh(next), next, nil
+		return fresh(next.Settings), next.Settings, nil
 	}
 	text, err := d.splice(next)
 	if err != nil {
 		return nil, Settings{}, err
 	}
 	// Trust the result and not the way it was made.
-	if got, err := Parse(path, text); err != nil || !got.Equal(next) {
+	if got, err := Parse(path, text); err != nil || !got.Equal(next.Settings) {
 		return nil, Settings{}, ErrLayout
 	}
-	return text, next, nil
+	return text, next.Settings, nil
 }
 
 // demoWanted reports whether the changes themselves switch the demo on.
@@ -167,16 +175,25 @@ func demoWanted(changes []Change) bool {
 
 // Apply returns s with the changes made, which Edit would make in a file.
 func Apply(s Settings, changes ...Change) (Settings, error) {
-	s.Targets = slices.Clone(s.Targets)
+	d, err := apply(s, changes)
+	return d.Settings, err
+}
+
+func apply(s Settings, changes []Change) (draft, error) {
+	d := draft{Settings: s, from: make([]int, len(s.Targets))}
+	d.Targets = slices.Clone(s.Targets)
+	for i := range d.from {
+		d.from[i] = i
+	}
 	for _, c := range changes {
 		if c.apply == nil {
 			continue
 		}
-		if err := c.apply(&s); err != nil {
-			return s, err
+		if err := c.apply(&d); err != nil {
+			return d, err
 		}
 	}
-	return s, nil
+	return d, nil
 }
 
 // Rewrite makes s the whole file. What was there before is kept beside it, with ".bak" at the end of its name.
@@ -314,7 +331,7 @@ type cut struct {
 }
 
 // splice turns the file into one that says next, and touches only what differs.
-func (d *doc) splice(next Settings) ([]byte, error) {
+func (d *doc) splice(next draft) ([]byte, error) {
 	var cuts []cut
 	nl := "\n"
 	if i := bytes.IndexByte(d.data, '\n'); i > 0 && d.data[i-1] == '\r' {
@@ -337,20 +354,9 @@ func (d *doc) splice(next Settings) ([]byte, error) {
 		return nil, ErrLayout
 	}
 
-	// Which old target becomes which new one: by name; what is left over, in order, was renamed.
-	became := make([]int, len(d.blocks))
-	taken := make([]bool, len(next.Targets))
-	for i, b := range d.blocks {
-		if became[i] = index(next.Targets, b.t.Name); became[i] >= 0 {
-			taken[became[i]] = true
-		}
-	}
-	if len(d.blocks) == len(next.Targets) {
-		for i := range d.blocks {
-			if became[i] < 0 && !taken[i] {
-				became[i], taken[i] = i, true
-			}
-		}
+	became := make([]int, len(d.blocks)) // -1: nothing any more
+	for i := range became {
+		became[i] = slices.Index(next.from, i)
 	}
 	for i, b := range d.blocks {
 		if became[i] < 0 {
@@ -365,7 +371,7 @@ func (d *doc) splice(next Settings) ([]byte, error) {
 	}
 	var added string
 	for i, t := range next.Targets {
-		if !taken[i] {
+		if next.from[i] < 0 {
 			added += nl + strings.ReplaceAll(targetText(t), "\n", nl)
 		}
 	}
@@ -559,7 +565,10 @@ func (d *doc) line(b *block, key, value string, sub bool) string {
 			indent = s
 		}
 		eq := bytes.IndexByte(d.data[p.start:p.end], '=')
-		if eq > len(strings.TrimPrefix(k, "keepalive."))+1 {
+		if sub {
+			k = strings.TrimPrefix(k, "keepalive.")
+		}
+		if eq > len(k)+1 {
 			width = max(width, eq-1)
 		}
 	}

@@ -613,6 +613,16 @@ func mend(t *monitor.Target, key string) {
 	}
 }
 
+// checkTarget returns which field cannot be used, and why.
+func checkTarget(t monitor.Target) (key string, err error) {
+	err = t.Check()
+	var te *monitor.TargetError
+	if errors.As(err, &te) {
+		return te.Field, te.Err
+	}
+	return "", err
+}
+
 // Check reports the first thing about t that cannot be used, as an *Error whose Key is the key in the file.
 func Check(t monitor.Target) error {
 	if key, err := checkTarget(t); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unsafe"
@@ -54,21 +55,18 @@ const inotifyMask = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.
 // watch sets the watches that path needs as things are, and drops those that it needed before.
 func (w *inotify) watch(path string) error {
 	places := map[int32]map[string]bool{}
-	for _, p := range steps(path) {
-		dir, name := filepath.Dir(p), filepath.Base(p)
-		for {
-			wd, err := unix.InotifyAddWatch(w.fd, dir, inotifyMask)
-			if err == nil {
-				if places[int32(wd)] == nil {
-					places[int32(wd)] = map[string]bool{}
-				}
-				places[int32(wd)][name] = true
-				break
+	for range 10 { // what changes while the watches are set is not reported: look again behind each round
+		list := steps(path)
+		missed := false
+		for _, p := range list {
+			again, err := w.add(places, p)
+			if err != nil {
+				return err
 			}
-			if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) && !errors.Is(err, unix.EACCES) || dir == filepath.Dir(dir) {
-				return err // ENOSPC: fs.inotify.max_user_watches
-			}
-			dir, name = filepath.Dir(dir), filepath.Base(dir) // watch for it to come
+			missed = missed || again
+		}
+		if !missed && slices.Equal(list, steps(path)) {
+			break
 		}
 	}
 	for wd := range w.places {
@@ -80,29 +78,59 @@ func (w *inotify) watch(path string) error {
 	return nil
 }
 
-// steps are the file and what it and its folder are links to.
+// add watches the folder of p, or the nearest one above it that is there, for what is missing to come. It reports
+// whether that came just before it was watched for.
+func (w *inotify) add(places map[int32]map[string]bool, p string) (missed bool, err error) {
+	dir, name := filepath.Dir(p), filepath.Base(p)
+	absent := false
+	for {
+		wd, err := unix.InotifyAddWatch(w.fd, dir, inotifyMask)
+		if err == nil {
+			if places[int32(wd)] == nil {
+				places[int32(wd)] = map[string]bool{}
+			}
+			places[int32(wd)][name] = true
+			if absent {
+				fi, err := os.Stat(filepath.Join(dir, name))
+				missed = err == nil && fi.IsDir()
+			}
+			return missed, nil
+		}
+		absent = errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR)
+		if !absent && !errors.Is(err, unix.EACCES) || dir == filepath.Dir(dir) {
+			return false, err // ENOSPC: fs.inotify.max_user_watches
+		}
+		dir, name = filepath.Dir(dir), filepath.Base(dir)
+	}
+}
+
+// steps are the file, what it is a link to, and likewise the folder of each.
 func steps(path string) []string {
-	var list []string
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs
 	}
-	for _, p := range []string{path, filepath.Dir(path)} {
-		for i := 0; i < 40; i++ {
-			if i > 0 || p == path {
-				list = append(list, p)
-			}
-			to, err := os.Readlink(p)
-			if err != nil {
-				break
-			}
-			if i == 0 && p != path {
-				list = append(list, p)
-			}
-			if !filepath.IsAbs(to) {
-				to = filepath.Join(filepath.Dir(p), to)
-			}
-			p = to
+	list := chain(path)
+	for _, p := range slices.Clone(list) {
+		if dirs := chain(filepath.Dir(p)); len(dirs) > 1 {
+			list = append(list, dirs...)
 		}
+	}
+	return list
+}
+
+// chain is p and where its links lead.
+func chain(p string) []string {
+	list := []string{p}
+	for range 40 {
+		to, err := os.Readlink(p)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(p), to)
+		}
+		p = to
+		list = append(list, p)
 	}
 	return list
 }
