@@ -40,7 +40,7 @@ func Dial(path string) (*Client, error) {
 			return nil, err
 		}
 	}
-	if err := checkOwner(path); err != nil {
+	if err := checkOwner(path, true); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

@@ -60,7 +60,7 @@ func Listen(path string) (net.Listener, error) {
 }
 
 // checkOwner: the pipe's own access list does it.
-func checkOwner(string) error { return nil }
+func checkOwner(string, bool) error { return nil }
 
 func dial(ctx context.Context, path string) (net.Conn, error) {
 	return winio.DialPipeContext(ctx, path)

@@ -62,7 +62,8 @@ type Server struct {
 
 	// OpenWindow opens the window or brings it to the front. It does not wait for the window's end.
 	OpenWindow func() error
-	// Try watches a target of its own until ctx ends, handing over its events from one goroutine. It was checked.
+	// Try watches a target of its own until ctx ends, handing over its events from one goroutine. It was checked. The
+	// function Try does it.
 	Try func(ctx context.Context, t monitor.Target, event func(monitor.Event))
 	// Demo tells the built-in responder what to do.
 	Demo func(mode string) error
@@ -600,7 +601,7 @@ func refuse(w http.ResponseWriter, err error) {
 		e = &Error{Status: http.StatusConflict, Code: CodeLayout, Msg: err.Error()}
 	case errors.Is(err, config.ErrDuplicate):
 		e = &Error{Status: http.StatusConflict, Code: CodeDuplicate, Field: "name", Msg: err.Error()}
-	case errors.Is(err, config.ErrUnknownTarget):
+	case errors.Is(err, config.ErrUnknownTarget), errors.Is(err, monitor.ErrUnknownTarget):
 		e = &Error{Status: http.StatusNotFound, Code: CodeUnknownTarget, Msg: err.Error()}
 	case errors.Is(err, config.ErrBroken):
 		e = &Error{Status: http.StatusConflict, Code: CodeBroken, Msg: err.Error()}
