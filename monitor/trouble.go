@@ -81,13 +81,17 @@ func (m *Monitor) endTrouble() {
 func (m *Monitor) silent(now, lost time.Duration) {
 	m.startTrouble(now, lost, overdue)
 	t := m.trouble
-	if state := m.hub.judge(*m.way.Load(), 5*time.Millisecond); state.Broken() {
+	state := netcheck.LinkUnknown // where the system does not tell the way
+	if w := m.way.Load(); w != nil {
+		state = m.hub.judge(*w, 5*time.Millisecond)
+	}
+	if state.Broken() {
 		// The kernel's news is on its way; this is the same break.
 		m.publish(StateEvent)
 		m.enterLocal(now, state)
 		return
 	}
-	t.facts.Link = m.hub.judge(*m.way.Load(), 5*time.Millisecond)
+	t.facts.Link = state
 	t.facts.Session = netcheck.Asked
 	m.note(netcheck.HopService, m.target.Address, netcheck.SeenLate, 0,
 		fmt.Sprintf("answer overdue for %v", (now-lost).Round(time.Millisecond)))
