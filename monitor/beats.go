@@ -101,7 +101,7 @@ func (m *Monitor) lookAtAcks(now time.Duration) {
 		}
 		m.liveAnswer.Store(int64(now - age))
 		// The kernel asks when TCP_KEEPIDLE is over; the next look is when its answer would be overdue.
-		m.set(timerBeat, m.hub.grid(now+limit-age-10*time.Millisecond, 20*time.Millisecond, 0))
+		m.set(timerBeat, m.hub.grid(now+max(0, limit-age-10*time.Millisecond), 20*time.Millisecond, 0))
 		if m.hub.feed.beats.Load() > 0 {
 			m.publish(BeatEvent)
 		}
