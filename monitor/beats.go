@@ -66,7 +66,7 @@ func (m *Monitor) sessionAnswered(now, rtt time.Duration) {
 	if s.proto != nil {
 		if sent, waiting := s.oldest(); waiting {
 			m.set(timerOverdue, max(sent, now)+s.deadline.After(m.target.Timeout))
-			m.set(timerPatience, sent+lifePatience+m.target.Timeout)
+			m.set(timerPatience, now+lifePatience+m.target.Timeout) // it answers, if late: patience begins anew
 		}
 	}
 	if m.s.State != Up {
