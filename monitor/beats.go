@@ -158,21 +158,21 @@ func (m *Monitor) outOfPatience(now time.Duration) {
 	m.consider(now)
 }
 
-// heldUp: this program was not run for a while, or the computer slept. Every deadline moves, what was silent is asked
-// again, and a long stop is shown.
-func (m *Monitor) heldUp(now, by time.Duration, cause netcheck.Cause) {
+// heldUp: this program was not run for a while, or the computer slept. Every deadline moves by as much as it is late (the
+// clock of the timers stands still in a sleep), what was silent is asked again, and a long stop is shown.
+func (m *Monitor) heldUp(now, late, by time.Duration, cause netcheck.Cause) {
 	for t := range m.timers {
 		if m.timers[t] != 0 {
-			m.timers[t] += by
+			m.timers[t] += late
 		}
 	}
 	if m.trouble != nil {
-		m.trouble.shift(by)
+		m.trouble.shift(late)
 	}
 	if m.sess == nil {
 		return
 	}
-	m.sess.shift(by)
+	m.sess.shift(late)
 	m.set(timerBeat, now)
 	if by < heldUpShown {
 		return

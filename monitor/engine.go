@@ -310,14 +310,14 @@ func (m *Monitor) waitBell(due time.Duration) {
 // woke is called when a timer of ours fired: was it in time?
 func (m *Monitor) woke(due time.Duration) {
 	now := m.hub.now()
-	late := now - due
+	late := max(0, now-due)
 	slept := m.hub.sleptFor(now)
 	if slept > heldUpShown {
-		m.heldUp(now, slept, netcheck.Asleep)
+		m.heldUp(now, late, slept, netcheck.Asleep)
 		return
 	}
 	if late > lateTimer {
-		m.heldUp(now, late, netcheck.Stalled)
+		m.heldUp(now, late, late, netcheck.Stalled)
 	}
 }
 
