@@ -385,7 +385,7 @@ func (m *Monitor) fire(t timer, now time.Duration) {
 
 // begin starts watching.
 func (m *Monitor) begin() {
-	if m.s.State != Idle {
+	if m.over || m.s.State != Idle {
 		return
 	}
 	m.newBackoff()
@@ -407,8 +407,11 @@ func (m *Monitor) newBackoff() {
 func (m *Monitor) Reconnect() { m.post(m.reconnect) }
 
 func (m *Monitor) reconnect() {
-	if m.s.State != Down && m.s.State != Connecting && m.s.State != Suspect {
+	if m.over || m.s.State != Down && m.s.State != Connecting && m.s.State != Suspect {
 		return
+	}
+	if m.trouble != nil && m.trouble.attempting {
+		return // clicks collapse
 	}
 	if m.backoff != nil {
 		m.backoff.Reset()
