@@ -427,6 +427,7 @@ func (m *Monitor) pause() {
 		return
 	}
 	m.closeOutage(m.hub.now())
+	m.endAttempt(netcheck.CauseNone, false)
 	m.endTrouble()
 	m.dropSession()
 	m.timers = [numTimers]time.Duration{}
