@@ -186,9 +186,12 @@ func (m *Monitor) heldUp(now, late, by time.Duration, cause netcheck.Cause) {
 			fmt.Sprintf("not measured for %v: %s", by.Round(10*time.Millisecond), cause))
 		m.publish(StateEvent)
 		// One clean window: a whole deadline of its own, for a session that may have to be woken.
-		m.trouble.lost = now
+		t := m.trouble
+		t.lost = now
 		m.set(timerDecide, now+m.target.Timeout+retransmits)
 		m.set(timerProbe, now+heartbeat.Floor)
+		m.set(timerSecond, now+heartbeat.Floor)
+		t.facts.Session, t.facts.Fresh, t.askedAt = netcheck.Asked, netcheck.Asked, now+heartbeat.Floor
 	}
 }
 

@@ -245,7 +245,7 @@ func (m *Monitor) probesDone() bool {
 func (m *Monitor) blame(v netcheck.Verdict, now time.Duration) {
 	t := m.trouble
 	shown := m.s.Verdict
-	if m.s.State == Suspect && (shown.Cause == netcheck.Asleep || shown.Cause == netcheck.Stalled) {
+	if shown.Cause == netcheck.Asleep || shown.Cause == netcheck.Stalled { // not measured: any cause says more
 		shown = netcheck.Verdict{}
 	}
 	if !shown.IsZero() && m.s.State == Down && !mayReplace(shown.Cause, v.Cause, now-t.round, m.bySilence()) {
