@@ -136,7 +136,7 @@ func (m *Monitor) approachAddr(now time.Duration, addr netip.Addr) {
 		m.enterLocal(now, state)
 		return
 	}
-	if t.facts.HadSession && m.sessionWayBroken(now) && w.Index != t.facts.Way.Index {
+	if t.facts.HadSession && w.Index != t.facts.Way.Index && (t.local.Broken() && t.reread || m.sessionWayBroken(now)) {
 		// Another way is there: it may work, so it is tried, but it proves nothing about the one that broke.
 		m.dialFresh(now)
 		m.armAttempt(now)
