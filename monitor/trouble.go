@@ -56,6 +56,10 @@ func (m *Monitor) startTrouble(now, lost time.Duration, tr trigger) {
 		m.trouble = t
 		t.dst, _ = netip.ParseAddrPort(m.s.Remote)
 		t.facts.HadSession = true
+		if s := m.sess; s != nil && now-s.born >= stableLife && m.backoff != nil {
+			m.backoff.Reset()
+			m.shortRow = 0
+		}
 		if w := m.way.Load(); w != nil {
 			t.facts.Way = *w
 		}
