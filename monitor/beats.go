@@ -22,14 +22,14 @@ func (m *Monitor) beat(now time.Duration) {
 	}
 	_, waiting := s.oldest()
 	err := s.beat(now)
-	m.set(timerBeat, m.hub.grid(now+m.target.Interval/2, m.target.Interval, m.slot))
+	m.set(timerBeat, m.hub.grid(now+m.s.Target.Interval/2, m.s.Target.Interval, m.slot))
 	if err != nil && !isTimeout(err) {
 		m.sessionEnded(err)
 		return
 	}
 	if m.s.State == Up && !waiting {
-		m.set(timerOverdue, now+s.deadline.After(m.target.Timeout))
-		m.set(timerPatience, now+lifePatience+m.target.Timeout)
+		m.set(timerOverdue, now+s.deadline.After(m.s.Target.Timeout))
+		m.set(timerPatience, now+lifePatience+m.s.Target.Timeout)
 	}
 }
 
@@ -48,7 +48,7 @@ func (m *Monitor) received(s *session, n int) {
 		return
 	}
 	if m.s.State == Up && m.timers[timerOverdue] != 0 {
-		m.set(timerOverdue, now+s.deadline.After(m.target.Timeout))
+		m.set(timerOverdue, now+s.deadline.After(m.s.Target.Timeout))
 	}
 }
 
@@ -65,8 +65,8 @@ func (m *Monitor) sessionAnswered(now, rtt time.Duration) {
 	m.clear(timerOverdue, timerPatience)
 	if s.proto != nil {
 		if sent, waiting := s.oldest(); waiting {
-			m.set(timerOverdue, max(sent, now)+s.deadline.After(m.target.Timeout))
-			m.set(timerPatience, now+lifePatience+m.target.Timeout) // it answers, if late: patience begins anew
+			m.set(timerOverdue, max(sent, now)+s.deadline.After(m.s.Target.Timeout))
+			m.set(timerPatience, now+lifePatience+m.s.Target.Timeout) // it answers, if late: patience begins anew
 		}
 	}
 	if m.s.State != Up {
@@ -89,7 +89,7 @@ func (m *Monitor) lookAtAcks(now time.Duration) {
 	if !ok {
 		return // this system cannot tell; the kernel ends the session when its keepalive runs out
 	}
-	limit := m.target.Keepalive.Idle + keepaliveSlack + 2*info.rtt
+	limit := m.s.Target.Keepalive.Idle + keepaliveSlack + 2*info.rtt
 	age := info.lastAck
 	switch {
 	case m.s.State == Up && age < limit:
@@ -106,16 +106,16 @@ func (m *Monitor) lookAtAcks(now time.Duration) {
 			m.publish(BeatEvent)
 		}
 	case m.s.State == Up:
-		m.silent(now, now-age+m.target.Keepalive.Idle)
-		m.hub.sys.nudge(s.conn, m.target.Keepalive)
+		m.silent(now, now-age+m.s.Target.Keepalive.Idle)
+		m.hub.sys.nudge(s.conn, m.s.Target.Keepalive)
 		m.set(timerBeat, now+200*time.Millisecond)
 	default:
 		if t := m.trouble; t != nil && age < now-t.since && age < limit {
 			m.sessionAnswered(now, 0)
-			m.set(timerBeat, now+m.target.Keepalive.Idle)
+			m.set(timerBeat, now+m.s.Target.Keepalive.Idle)
 			return
 		}
-		m.hub.sys.nudge(s.conn, m.target.Keepalive)
+		m.hub.sys.nudge(s.conn, m.s.Target.Keepalive)
 		m.set(timerBeat, now+min(200*time.Millisecond*time.Duration(1+m.s.Attempt), time.Second))
 	}
 }
@@ -150,7 +150,7 @@ func (m *Monitor) outOfPatience(now time.Duration) {
 	if now-s.lastByte > time.Second {
 		return // silence, which has its own clock
 	}
-	m.note(netcheck.HopService, m.target.Address, netcheck.SeenBroken, 0,
+	m.note(netcheck.HopService, m.s.Target.Address, netcheck.SeenBroken, 0,
 		fmt.Sprintf("sends data, but nothing that answers a heartbeat, for %v", (now-sent).Round(10*time.Millisecond)))
 	m.startTrouble(now, now, overdue)
 	m.trouble.facts.ProtocolError = true
@@ -177,7 +177,7 @@ func (m *Monitor) heldUp(now, late, by time.Duration, cause netcheck.Cause) {
 	if by < heldUpShown {
 		return
 	}
-	m.hub.log.Info("held up", "target", m.target.Name, "cause", string(cause), "for", by)
+	m.hub.log.Info("held up", "target", m.s.Target.Name, "cause", string(cause), "for", by)
 	if m.s.State == Up {
 		m.startTrouble(now, now, heldUp)
 		m.trouble.lost = 0
@@ -188,7 +188,7 @@ func (m *Monitor) heldUp(now, late, by time.Duration, cause netcheck.Cause) {
 		// One clean window: a whole deadline of its own, for a session that may have to be woken.
 		t := m.trouble
 		t.lost = now
-		m.set(timerDecide, now+m.target.Timeout+retransmits)
+		m.set(timerDecide, now+m.s.Target.Timeout+retransmits)
 		m.set(timerProbe, now+heartbeat.Floor)
 		m.set(timerSecond, now+heartbeat.Floor)
 		t.facts.Session, t.facts.Fresh, t.askedAt = netcheck.Asked, netcheck.Asked, now+heartbeat.Floor
@@ -269,8 +269,8 @@ func (m *Monitor) lastSession(how netcheck.Outcome, lived time.Duration) {
 	} else {
 		m.shortRow = 0
 	}
-	if lived >= stableLife && m.backoff != nil {
-		m.backoff.Reset()
+	if lived >= stableLife {
+		m.forgetBackoff()
 	}
 }
 

@@ -79,6 +79,7 @@ const (
 	timerRetry                   // the next attempt
 	timerKnock                   // the next knock
 	timerRenew                   // a renewal has had its time
+	timerBegin                   // the first attempt of all
 	numTimers
 )
 
@@ -88,7 +89,7 @@ type Monitor struct {
 	hub      *hub
 	own      bool // the hub is this Monitor's own
 	slot     int
-	target   Target
+	name     string
 	host     string
 	port     uint16
 	fixed    netip.Addr // the host, when it is an address
@@ -104,8 +105,8 @@ type Monitor struct {
 
 	mu      sync.Mutex // guards inbox, reading and the wish to stop
 	inbox   []func()
-	reading net.Conn // what the owner may be blocked in; nil: it waits for the bell
-	bell    chan struct{}
+	reading net.Conn      // what the owner may be blocked in; nil: it waits for the bell
+	bell    chan struct{} // capacity 1; nil while the owner reads, and before it first waits
 
 	// The rest belongs to the goroutine in Run.
 	ctx     context.Context
@@ -114,9 +115,8 @@ type Monitor struct {
 	frozen  bool      // s was published: the next edit makes a copy
 	timers  [numTimers]time.Duration
 	sess    *session
-	bears   func() // takes back the watch on the way's interface; nil none
-	heeds   func() // takes back the watch on routes to the destination; nil none
-	heeded  netip.Addr
+	bears   int        // the interface that is watched closely for this target; 0 none
+	heeds   netip.Addr // the destination whose routes are heeded; invalid none
 	trouble *trouble
 	backoff *backoff.ExponentialBackOff
 	addrs   []netip.Addr // of the host's name, as last looked up
@@ -153,7 +153,7 @@ func newMonitor(h *hub, t Target, slot int) (*Monitor, error) {
 	if err != nil {
 		return nil, &TargetError{Name: t.Name, Field: "heartbeat", Err: err}
 	}
-	m := &Monitor{hub: h, slot: slot, target: t, host: host, port: port, newProto: newProto, bell: make(chan struct{}, 1)}
+	m := &Monitor{hub: h, slot: slot, name: t.Name, host: host, port: port, newProto: newProto}
 	if a, err := netip.ParseAddr(host); err == nil {
 		m.fixed = a.Unmap()
 	}
@@ -196,7 +196,8 @@ func (m *Monitor) run(ctx context.Context) {
 	m.hub.monitors[m] = struct{}{}
 	m.hub.mu.Unlock()
 	m.ctx = ctx
-	m.begin()
+	// Thousands that start at once would fill memory and network at once: they begin in their slots of the grid.
+	m.beginAfter(time.Duration(m.slot/16) * 10 * time.Millisecond)
 	for !m.over {
 		m.drain()
 		if m.over {
@@ -225,6 +226,9 @@ func (m *Monitor) post(f func()) {
 	if m.reading != nil {
 		_ = m.reading.SetReadDeadline(errFarPast)
 		return
+	}
+	if m.bell == nil {
+		return // the owner looks into the inbox before it waits
 	}
 	select {
 	case m.bell <- struct{}{}:
@@ -259,7 +263,7 @@ func (m *Monitor) wait(due time.Duration) {
 		m.mu.Unlock()
 		return
 	}
-	m.reading = s.conn
+	m.reading, m.bell = s.conn, nil
 	var deadline time.Time
 	if due > 0 {
 		deadline = m.hub.base.Add(due)
@@ -294,14 +298,24 @@ func isTimeout(err error) bool {
 }
 
 func (m *Monitor) waitBell(due time.Duration) {
+	m.mu.Lock()
+	if len(m.inbox) > 0 {
+		m.mu.Unlock()
+		return
+	}
+	if m.bell == nil {
+		m.bell = make(chan struct{}, 1)
+	}
+	bell := m.bell
+	m.mu.Unlock()
 	if due <= 0 {
-		<-m.bell
+		<-bell
 		return
 	}
 	t := time.NewTimer(due - m.hub.now())
 	defer t.Stop()
 	select {
-	case <-m.bell:
+	case <-bell:
 	case <-t.C:
 		m.woke(due)
 	}
@@ -380,20 +394,33 @@ func (m *Monitor) fire(t timer, now time.Duration) {
 		m.knock(now)
 	case timerRenew:
 		m.renewalFailed(now)
+	case timerBegin:
+		m.attempt(now)
 	}
 }
 
 // begin starts watching.
 func (m *Monitor) begin() {
+	m.clear(timerBegin)
 	if m.over || m.s.State != Idle {
 		return
 	}
-	m.newBackoff()
+	m.forgetBackoff()
 	m.edit().Attempt, m.edit().Attempts = 0, nil
 	m.turn(started)
-	m.publish(StateEvent)
 	m.attempt(m.hub.now())
 }
+
+// nextWait returns the pause before the next attempt. The back-off is made when it is needed: most targets are Up.
+func (m *Monitor) nextWait() time.Duration {
+	if m.backoff == nil {
+		m.newBackoff()
+	}
+	return m.backoff.NextBackOff()
+}
+
+// forgetBackoff begins the pauses anew.
+func (m *Monitor) forgetBackoff() { m.backoff = nil }
 
 func (m *Monitor) newBackoff() {
 	// Jitter is applied after the cap too, so that a herd never falls into step: 12.5 s and a fifth is 15 s at most.
@@ -413,9 +440,7 @@ func (m *Monitor) reconnect() {
 	if m.trouble != nil && m.trouble.attempting {
 		return // clicks collapse
 	}
-	if m.backoff != nil {
-		m.backoff.Reset()
-	}
+	m.forgetBackoff()
 	m.attempt(m.hub.now())
 }
 
@@ -467,54 +492,45 @@ func (m *Monitor) Subscribe(beats bool) *Subscription {
 // setWay remembers the way to judge, and has its interface watched closely until it is forgotten: through an outage too,
 // so that the repair is heard.
 func (m *Monitor) setWay(w netcheck.Way) {
-	old := m.way.Load()
 	m.way.Store(&w)
-	if old == nil || old.Index != w.Index || m.bears == nil {
-		release := m.bears
-		m.bears = nil
-		if !w.Loopback && w.Index != 0 {
-			m.bears = m.hub.watcher.Bear(w.Index)
-		}
-		if release != nil {
-			release()
-		}
+	index := w.Index
+	if w.Loopback {
+		index = 0
+	}
+	if old := m.bears; old != index {
+		m.bears = index
+		hold(m.hub, m.hub.borne, index, m.hub.watcher.Bear)
+		letGo(m.hub, m.hub.borne, old)
 	}
 }
 
 // heed has news of routes to dst told, whatever interface they are of.
 func (m *Monitor) heed(dst netip.Addr) {
-	if m.heeded == dst {
-		return
-	}
-	release := m.heeds
-	m.heeds, m.heeded = m.hub.watcher.Heed(dst), dst
-	if release != nil {
-		release()
+	if old := m.heeds; old != dst {
+		m.heeds = dst
+		hold(m.hub, m.hub.heeded, dst, m.hub.watcher.Heed)
+		letGo(m.hub, m.hub.heeded, old)
 	}
 }
 
 // forgetWay ends both watches.
 func (m *Monitor) forgetWay() {
 	m.way.Store(nil)
-	for _, release := range []*func(){&m.bears, &m.heeds} {
-		if *release != nil {
-			(*release)()
-			*release = nil
-		}
-	}
-	m.heeded = netip.Addr{}
+	letGo(m.hub, m.hub.borne, m.bears)
+	letGo(m.hub, m.hub.heeded, m.heeds)
+	m.bears, m.heeds = 0, netip.Addr{}
 }
 
 // announce publishes the first snapshot of a target that was just added.
 func (m *Monitor) announce() {
-	m.hub.feed.publish(m, Event{Kind: StateEvent, Snapshot: *m.snap.Load()})
+	m.hub.feed.publish(queued{m: m, snap: m.snap.Load()})
 }
 
 // remove publishes that the target is gone. The goroutine in run has ended.
 func (m *Monitor) remove() {
 	s := *m.snap.Load()
 	s.Seq++
-	m.hub.feed.publish(m, Event{Kind: StateEvent, Snapshot: s, Removed: true})
+	m.hub.feed.publish(queued{m: m, snap: &s, removed: true})
 }
 
 // stalled reports whether the monitor should have judged long ago.
@@ -535,9 +551,9 @@ func (m *Monitor) turn(t trigger) bool {
 	return true
 }
 
-func (m *Monitor) publish(k EventKind) { m.publishEvent(Event{Kind: k}) }
+func (m *Monitor) publish(k EventKind) { m.publishAs(queued{kind: k}) }
 
-func (m *Monitor) publishEvent(ev Event) {
+func (m *Monitor) publishAs(q queued) {
 	m.edit().Seq++
 	m.edit().Time = time.Now()
 	if rtt := m.liveRTT.Load(); rtt > 0 {
@@ -548,9 +564,12 @@ func (m *Monitor) publishEvent(ev Event) {
 	}
 	m.snap.Store(m.s)
 	m.frozen = true
-	ev.Snapshot = *m.s
-	m.hub.feed.publish(m, ev)
+	q.m, q.snap = m, m.s
+	m.hub.feed.publish(q)
 }
+
+// publishAlso reports one more kind of event with the snapshot that was published last.
+func (m *Monitor) publishAlso(k EventKind) { m.hub.feed.publish(queued{m: m, snap: m.s, kind: k}) }
 
 // edit returns the snapshot to be published next, for writing. A published one is never written to.
 func (m *Monitor) edit() *Snapshot {

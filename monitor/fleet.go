@@ -32,8 +32,9 @@ type Fleet struct {
 }
 
 type member struct {
-	m    *Monitor
-	done chan struct{} // closed when its goroutine has ended; nil before it was started
+	m       *Monitor
+	started bool
+	done    sync.WaitGroup // its goroutine
 }
 
 // NewFleet returns a Fleet without targets.
@@ -68,14 +69,15 @@ func (f *Fleet) Run(ctx context.Context) error {
 }
 
 func (f *Fleet) start(mb *member) {
-	if f.ctx == nil || f.ctx.Err() != nil || mb.done != nil {
+	if f.ctx == nil || f.ctx.Err() != nil || mb.started {
 		return
 	}
-	done, ctx, m := make(chan struct{}), f.ctx, mb.m
-	mb.done = done
-	f.wg.Go(func() {
-		defer close(done)
-		m.run(ctx)
+	ctx := f.ctx
+	mb.started = true
+	f.wg.Add(1)
+	mb.done.Go(func() {
+		defer f.wg.Done()
+		mb.m.run(ctx)
 	})
 }
 
@@ -96,13 +98,13 @@ func (f *Fleet) Set(targets []Target) error {
 	defer f.mu.Unlock()
 	old := map[string]*member{}
 	for _, mb := range f.members {
-		old[mb.m.target.Name] = mb
+		old[mb.m.name] = mb
 	}
 	next := make([]*member, 0, len(targets))
 	var gone []*member
 	var fresh []*member
 	for _, t := range targets {
-		if mb := old[t.Name]; mb != nil && mb.m.target == t.WithDefaults() {
+		if mb := old[t.Name]; mb != nil && mb.m.snap.Load().Target == t.WithDefaults() {
 			delete(old, t.Name)
 			next = append(next, mb)
 			continue
@@ -129,9 +131,9 @@ func (f *Fleet) Set(targets []Target) error {
 	}
 	f.members = next
 	for _, mb := range gone {
-		if mb.done != nil {
+		if mb.started {
 			mb.m.stop()
-			<-mb.done
+			mb.done.Wait()
 		}
 		mb.m.remove()
 	}
@@ -148,7 +150,7 @@ func (f *Fleet) Targets() []Target {
 	defer f.mu.Unlock()
 	out := make([]Target, len(f.members))
 	for i, mb := range f.members {
-		out[i] = mb.m.target
+		out[i] = mb.m.snap.Load().Target
 	}
 	return out
 }
@@ -176,7 +178,7 @@ func (f *Fleet) monitors() []*Monitor {
 // Snapshot returns the present state of one target; false when there is none of that name.
 func (f *Fleet) Snapshot(name string) (Snapshot, bool) {
 	for _, m := range f.monitors() {
-		if m.target.Name == name {
+		if m.name == name {
 			return m.Snapshot(), true
 		}
 	}
@@ -199,7 +201,7 @@ func (f *Fleet) pick(names []string) ([]*Monitor, error) {
 	for _, name := range names {
 		found := false
 		for _, m := range ms {
-			if m.target.Name == name {
+			if m.name == name {
 				out, found = append(out, m), true
 			}
 		}
@@ -234,7 +236,7 @@ func (f *Fleet) each(names []string, do func(*Monitor)) error {
 // an answer are left out.
 func (f *Fleet) Trace(name string) []Sample {
 	for _, m := range f.monitors() {
-		if m.target.Name == name && m.trace != nil {
+		if m.name == name && m.trace != nil {
 			return m.trace.samples(time.Now())
 		}
 	}
@@ -248,7 +250,7 @@ func (f *Fleet) Stalled(time.Time) []string {
 	var out []string
 	for _, m := range f.monitors() {
 		if m.stalled(now) {
-			out = append(out, m.target.Name)
+			out = append(out, m.name)
 		}
 	}
 	return out

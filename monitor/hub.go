@@ -76,6 +76,8 @@ type hub struct {
 	mu       sync.Mutex // guards what follows
 	monitors map[*Monitor]struct{}
 	judged   map[netcheck.Way]judgement
+	borne    map[int]*held        // interfaces that bear a target's way
+	heeded   map[netip.Addr]*held // destinations
 	gateways map[gatewayKey]*gateway
 	slept    time.Duration // what bootAhead said last
 	sleptAt  time.Duration // when it was asked
@@ -108,6 +110,7 @@ func newHub(log *slog.Logger, trace int) *hub {
 		sys: realSystem(), base: time.Now(), log: log, trace: trace,
 		watcher:  netcheck.NewWatcher(log),
 		monitors: map[*Monitor]struct{}{}, judged: map[netcheck.Way]judgement{}, gateways: map[gatewayKey]*gateway{},
+		borne: map[int]*held{}, heeded: map[netip.Addr]*held{},
 		slept: -1,
 	}
 }
@@ -152,6 +155,39 @@ func (h *hub) judge(w netcheck.Way, maxAge time.Duration) netcheck.LinkState {
 	h.judged[key] = judgement{now, state}
 	h.mu.Unlock()
 	return state
+}
+
+// held is one watch that many targets share.
+type held struct {
+	users   int
+	release func()
+}
+
+// hold begins the watch on k for one more target; letGo takes it back. The zero key is no watch.
+func hold[K comparable](h *hub, in map[K]*held, k K, watch func(K) func()) {
+	var zero K
+	if k == zero {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w := in[k]
+	if w == nil {
+		w = &held{release: watch(k)}
+		in[k] = w
+	}
+	w.users++
+}
+
+func letGo[K comparable](h *hub, in map[K]*held, k K) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if w := in[k]; w != nil {
+		if w.users--; w.users == 0 {
+			w.release()
+			delete(in, k)
+		}
+	}
 }
 
 // changed is the kernel's news. Only the ways that it may concern are judged again, each once, and only the targets whose

@@ -203,14 +203,14 @@ func (m *Monitor) repaired(now time.Duration) {
 		m.set(timerDecide, now+grace+20*time.Millisecond)
 		return
 	}
-	m.backoff.Reset()
+	m.forgetBackoff()
 	m.attempt(now)
 }
 
 func (m *Monitor) beatAfterRepair(now time.Duration) {
 	s := m.sess
 	if s.proto == nil {
-		m.hub.sys.nudge(s.conn, m.target.Keepalive)
+		m.hub.sys.nudge(s.conn, m.s.Target.Keepalive)
 		m.set(timerBeat, now+100*time.Millisecond)
 		return
 	}

@@ -201,7 +201,7 @@ func (m *Monitor) dialFresh(now time.Duration) {
 		t.dialCtx, t.endDials = context.WithCancel(t.ctx)
 	}
 	t.dials++
-	ctx, dst, k := t.dialCtx, t.dst, m.target.Keepalive
+	ctx, dst, k := t.dialCtx, t.dst, m.s.Target.Keepalive
 	m.asking.Go(func() {
 		dctx, cancel := context.WithTimeout(ctx, attemptLimit)
 		defer cancel()
@@ -321,7 +321,7 @@ func (m *Monitor) dialFailed(t *trouble, err error, where string, took, now time
 		}
 		t.facts.FreshErrno = errno
 		m.note(netcheck.HopLink, m.s.Way.Interface, netcheck.SeenUnknown, took, "could not connect: "+plain(err))
-		m.hub.log.Warn("dial", "target", m.target.Name, "err", err)
+		m.hub.log.Warn("dial", "target", m.s.Target.Name, "err", err)
 		return
 	}
 	m.consider(now)
@@ -338,7 +338,7 @@ func (m *Monitor) askFresh(ctx context.Context, t *trouble, s *session) {
 			m.post(func() { m.freshEnded(t, s, err) })
 			return
 		}
-		until := now + m.target.Interval
+		until := now + m.s.Target.Interval
 		for m.hub.now() < until && ctx.Err() == nil {
 			_ = s.conn.SetReadDeadline(m.hub.base.Add(until))
 			if ctx.Err() != nil {
@@ -371,7 +371,7 @@ func (m *Monitor) freshAnswered(t *trouble, s *session, rtt time.Duration) {
 	t.fresh = nil
 	if t.facts.FreshBeat != netcheck.Answered {
 		t.facts.FreshBeat = netcheck.Answered
-		m.note(netcheck.HopService, m.target.Address, netcheck.SeenAnswers, rtt, "a new connection is answered")
+		m.note(netcheck.HopService, m.s.Target.Address, netcheck.SeenAnswers, rtt, "a new connection is answered")
 	}
 	if m.s.State == Suspect && m.sess != nil && t.lost != 0 && !t.local.Broken() {
 		// A later question was answered: give the early one until twice that, it may have been lost in a short hole.

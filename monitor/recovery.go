@@ -10,7 +10,7 @@ import (
 
 // attempt begins a counted attempt with a round of questions of its own.
 func (m *Monitor) attempt(now time.Duration) {
-	m.clear(timerRetry, timerAttemptEnd, timerDecide, timerProbe, timerSecond)
+	m.clear(timerBegin, timerRetry, timerAttemptEnd, timerDecide, timerProbe, timerSecond)
 	m.edit().RetryAt = time.Time{}
 	if m.trouble == nil {
 		m.startTrouble(now, 0, started)
@@ -24,7 +24,12 @@ func (m *Monitor) attempt(now time.Duration) {
 	}
 	t.attempting = true
 	m.newRound(now)
-	m.publish(AttemptEvent)
+	if m.s.State == Connecting && m.s.Attempt == 1 {
+		m.publish(StateEvent)
+		m.publishAlso(AttemptEvent)
+	} else {
+		m.publish(AttemptEvent)
+	}
 	if m.s.State == Idle {
 		return
 	}
@@ -87,7 +92,7 @@ func (m *Monitor) finishAttempt(now time.Duration, cause netcheck.Cause) {
 	t.attempting = false
 	m.clear(timerAttemptEnd, timerSecond)
 	m.endAttempt(cause, false)
-	wait := m.backoff.NextBackOff()
+	wait := m.nextWait()
 	if needsPerson(m.s.Verdict.Cause) {
 		wait = max(wait, 12500*time.Millisecond)
 	}
@@ -222,13 +227,13 @@ func (m *Monitor) becomeUp(now time.Duration) {
 	if s.proto == nil {
 		saw, seen = "connected; no heartbeat is set, the kernel's keepalive is watched", netcheck.SeenUnknown
 	}
-	m.note(netcheck.HopService, m.target.Address, seen, time.Duration(m.liveRTT.Load()), saw)
+	m.note(netcheck.HopService, m.s.Target.Address, seen, time.Duration(m.liveRTT.Load()), saw)
 	if s.proto != nil {
-		m.set(timerBeat, m.hub.grid(now+m.target.Interval/4, m.target.Interval, m.slot))
+		m.set(timerBeat, m.hub.grid(now+m.s.Target.Interval/4, m.s.Target.Interval, m.slot))
 	} else {
-		m.set(timerBeat, now+m.target.Keepalive.Idle)
+		m.set(timerBeat, now+m.s.Target.Keepalive.Idle)
 	}
-	m.publishEvent(Event{Kind: StateEvent, Renewed: renewed})
+	m.publishAs(queued{kind: StateEvent, renewed: renewed})
 	if s.way.Gateway.IsValid() && m.hub.sys.askGateway != nil {
 		m.hub.baseline(m.ctx, s.way, func(a netcheck.GatewayAnswer) { m.post(func() { m.baselineKnown(s, a) }) })
 	}

@@ -21,11 +21,11 @@ type feed struct {
 	beats atomic.Int32 // subscriptions that want BeatEvents: while none does, no snapshot is made for a beat
 }
 
-func (f *feed) publish(m *Monitor, ev Event) {
+func (f *feed) publish(q queued) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for s := range f.subs {
-		s.put(m, ev)
+		s.put(q)
 	}
 }
 
@@ -47,7 +47,7 @@ func (f *feed) subscribe(beats bool, present []*Monitor) *Subscription {
 		f.subs = map[*Subscription]struct{}{}
 	}
 	for _, m := range present {
-		s.put(m, Event{Kind: StateEvent, Snapshot: *m.snap.Load()})
+		s.put(queued{m: m, snap: m.snap.Load()})
 	}
 	f.subs[s] = struct{}{}
 	if beats {
@@ -71,13 +71,16 @@ type Subscription struct {
 	closed bool
 }
 
+// queued is an Event that shares its snapshot: an Event is large, and goes through a stack that should stay small.
 type queued struct {
-	m  *Monitor
-	ev Event
+	m                *Monitor
+	snap             *Snapshot
+	kind             EventKind
+	renewed, removed bool
 }
 
-func (s *Subscription) put(m *Monitor, ev Event) {
-	if ev.Kind == BeatEvent && !s.beats {
+func (s *Subscription) put(q queued) {
+	if q.kind == BeatEvent && !s.beats {
 		return
 	}
 	s.mu.Lock()
@@ -85,7 +88,7 @@ func (s *Subscription) put(m *Monitor, ev Event) {
 	if s.closed {
 		return
 	}
-	s.queue = append(s.queue, queued{m, ev})
+	s.queue = append(s.queue, q)
 	if len(s.queue) > queueLimit {
 		s.skip()
 	}
@@ -104,8 +107,8 @@ func (s *Subscription) skip() {
 	kept := s.queue[:0]
 	for i, q := range s.queue {
 		if newest[q.m] == i {
-			if !q.ev.Removed {
-				q.ev.Kind = StateEvent
+			if !q.removed {
+				q.kind = StateEvent
 			}
 			kept = append(kept, q)
 		}
@@ -133,15 +136,15 @@ func (s *Subscription) Next(ctx context.Context) (Event, error) {
 			q := s.queue[0]
 			s.queue[0] = queued{}
 			s.queue = s.queue[1:]
-			if seq, seen := s.last[q.m]; seen && q.ev.Snapshot.Seq <= seq && !q.ev.Removed {
+			if seq, seen := s.last[q.m]; seen && q.snap.Seq < seq && !q.removed {
 				continue
 			}
-			s.last[q.m] = q.ev.Snapshot.Seq
-			if q.ev.Removed {
+			s.last[q.m] = q.snap.Seq
+			if q.removed {
 				delete(s.last, q.m)
 			}
 			s.mu.Unlock()
-			return q.ev, nil
+			return Event{Kind: q.kind, Snapshot: *q.snap, Renewed: q.renewed, Removed: q.removed}, nil
 		}
 		s.queue = nil
 		closed := s.closed

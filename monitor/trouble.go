@@ -56,8 +56,8 @@ func (m *Monitor) startTrouble(now, lost time.Duration, tr trigger) {
 		m.trouble = t
 		t.dst, _ = netip.ParseAddrPort(m.s.Remote)
 		t.facts.HadSession = true
-		if s := m.sess; s != nil && now-s.born >= stableLife && m.backoff != nil {
-			m.backoff.Reset()
+		if s := m.sess; s != nil && now-s.born >= stableLife {
+			m.forgetBackoff()
 			m.shortRow = 0
 		}
 		if w := m.way.Load(); w != nil {
@@ -97,7 +97,7 @@ func (m *Monitor) silent(now, lost time.Duration) {
 	}
 	t.facts.Link = state
 	t.facts.Session = netcheck.Asked
-	m.note(netcheck.HopService, m.target.Address, netcheck.SeenLate, 0,
+	m.note(netcheck.HopService, m.s.Target.Address, netcheck.SeenLate, 0,
 		fmt.Sprintf("answer overdue for %v", (now-lost).Round(time.Millisecond)))
 	m.publish(StateEvent)
 	m.dialFresh(now)
@@ -189,7 +189,7 @@ func (m *Monitor) decide(now time.Duration) {
 		}
 		if now-t.freshAt >= patience {
 			t.facts.FreshBeat = netcheck.Silent
-			m.note(netcheck.HopService, m.target.Address, netcheck.SeenSilent, 0, fmt.Sprintf("accepts a new connection and does not answer for %v", (now-t.freshAt).Round(10*time.Millisecond)))
+			m.note(netcheck.HopService, m.s.Target.Address, netcheck.SeenSilent, 0, fmt.Sprintf("accepts a new connection and does not answer for %v", (now-t.freshAt).Round(10*time.Millisecond)))
 		} else {
 			m.set(timerDecide, t.freshAt+patience)
 		}

@@ -34,7 +34,11 @@ func newLine(send, expect string) (func() Protocol, error) {
 	case strings.Contains(expect, noncePlace) && !strings.Contains(send, noncePlace):
 		return nil, &FieldError{"expect", errors.New("has {nonce}, and send has none that could be answered")}
 	}
-	return func() Protocol { return newLineState(send, expect) }, nil
+	t := newTemplate(send, expect)
+	return func() Protocol {
+		// Ten digits, the first nine of them chance: an answer meant for another session does not fit by accident.
+		return &line{template: t, base: 1e9 + rand.Uint64N(8e9), oldest: 1}
+	}, nil
 }
 
 // newEcho is the heartbeat of servers that send back what they get (RFC 862): a line with a fresh number.
@@ -45,26 +49,28 @@ func newEcho(send, expect string) (func() Protocol, error) {
 	return newLine("holdfast {nonce}\n", "holdfast {nonce}")
 }
 
-type line struct {
+// template is what all sessions of a target share.
+type template struct {
 	sendHead, sendTail     string
 	expectHead, expectTail string
 	nonceSent, nonceBack   bool
+}
 
+func newTemplate(send, expect string) *template {
+	t := &template{}
+	t.sendHead, t.sendTail, t.nonceSent = strings.Cut(send, noncePlace)
+	t.expectHead, t.expectTail, t.nonceBack = strings.Cut(expect, noncePlace)
+	return t
+}
+
+type line struct {
+	*template
 	base   uint64 // the nonce of beat n is base + n
 	sent   uint64 // the newest beat
 	oldest uint64 // without a nonce in the answer: the oldest beat that was not answered
 
 	part []byte // the beginning of a line whose end has not come
 	skip bool   // within a line that is too long
-}
-
-func newLineState(send, expect string) *line {
-	l := &line{oldest: 1}
-	l.sendHead, l.sendTail, l.nonceSent = strings.Cut(send, noncePlace)
-	l.expectHead, l.expectTail, l.nonceBack = strings.Cut(expect, noncePlace)
-	// Ten digits, the first nine of them chance: an answer meant for another session does not fit by accident.
-	l.base = 1e9 + rand.Uint64N(8e9)
-	return l
 }
 
 func (l *line) Beat(dst []byte, n uint64) []byte {
