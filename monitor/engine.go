@@ -197,7 +197,7 @@ func (m *Monitor) run(ctx context.Context) {
 	m.hub.mu.Unlock()
 	m.ctx = ctx
 	// Thousands that start at once would fill memory and network at once: they begin in their slots of the grid.
-	m.beginAfter(time.Duration(m.slot/16) * 10 * time.Millisecond)
+	m.set(timerBegin, m.hub.now()+time.Duration(m.slot/16)*10*time.Millisecond)
 	for !m.over {
 		m.drain()
 		if m.over {
@@ -395,7 +395,7 @@ func (m *Monitor) fire(t timer, now time.Duration) {
 	case timerRenew:
 		m.renewalFailed(now)
 	case timerBegin:
-		m.attempt(now)
+		m.begin()
 	}
 }
 
@@ -448,6 +448,7 @@ func (m *Monitor) reconnect() {
 func (m *Monitor) Pause() { m.post(m.pause) }
 
 func (m *Monitor) pause() {
+	m.clear(timerBegin)
 	if m.s.State == Idle {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 
 // attempt begins a counted attempt with a round of questions of its own.
 func (m *Monitor) attempt(now time.Duration) {
-	m.clear(timerBegin, timerRetry, timerAttemptEnd, timerDecide, timerProbe, timerSecond)
+	m.clear(timerRetry, timerAttemptEnd, timerDecide, timerProbe, timerSecond)
 	m.edit().RetryAt = time.Time{}
 	if m.trouble == nil {
 		m.startTrouble(now, 0, started)
