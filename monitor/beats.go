@@ -244,7 +244,6 @@ func (m *Monitor) sessionEnded(err error) {
 	m.startTrouble(now, now, cut)
 	if mayRenew {
 		m.turn(ended)
-		m.edit().Verdict = netcheck.Verdict{Cause: netcheck.ServerClosed, Hop: netcheck.ServerClosed.Hop(), Interface: s.way.Interface}
 		m.endedAt = now
 		m.set(timerRenew, now+renewWithin)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
@@ -250,6 +251,13 @@ func (m *Monitor) dialled(t *trouble, ctx context.Context, dst netip.AddrPort, s
 	}
 	t.facts.Fresh = netcheck.Answered
 	m.note(netcheck.HopServer, where, netcheck.SeenAnswers, took, "accepts connections")
+	if m.endedAt != 0 && m.s.State == Connecting {
+		// The server is there and hung up: now the end has a name. Before, it may as well have stopped.
+		v := netcheck.Verdict{Cause: netcheck.ServerClosed, Interface: t.facts.Way.Interface, Evidence: slices.Clone(t.evidence)}
+		v.Hop = v.Cause.Hop()
+		m.edit().Verdict = v
+		m.publish(VerdictEvent)
+	}
 	if w, werr := m.hub.sys.egress(dst.Addr()); werr == nil {
 		s.way = w
 	}
