@@ -44,8 +44,10 @@ type resident struct {
 	tray  *tray.Tray // nil: none wanted
 	end   context.CancelFunc
 
-	demoOn sync.Mutex // guards demoIn
-	demoIn bool       // the demo is among the targets
+	demoOn  sync.Mutex // guards demoIn
+	demoIn  bool       // the demo is among the targets
+	first   sync.Once
+	applied chan struct{} // closed when the settings were looked at for the first time
 
 	once   sync.Once
 	noIcon chan struct{} // closed when it is known that no icon can be shown: what happens is printed instead
@@ -76,7 +78,7 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 	store := config.Open(path)
 	settings, _ := store.Current()
 	r := &resident{
-		p: p, store: store, lang: p.language(settings.Language, p.getenv), noIcon: make(chan struct{}),
+		p: p, store: store, lang: p.language(settings.Language, p.getenv), noIcon: make(chan struct{}), applied: make(chan struct{}),
 		fleet: monitor.NewFleet(monitor.Options{Trace: traceSeconds, Logger: p.logger()}),
 	}
 	r.child = &child{socket: ln.Addr().String(), say: p.say, getenv: p.getenv, find: findWindow}
@@ -162,9 +164,23 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 		r.printWithoutIcon,
 	}
 	if r.tray != nil {
-		parts = append(parts, r.feedIcon)
+		parts = append(parts, func(ctx context.Context) error {
+			select { // "nothing set up" is not to flash before the settings are in force
+			case <-r.applied:
+				return r.icon().feed(ctx)
+			case <-ctx.Done():
+				return nil
+			}
+		})
 	}
 	return together(ctx, parts...)
+}
+
+func (r *resident) icon() icon {
+	events := r.fleet.Subscribe(false)
+	return icon{
+		next: events.Next, close: events.Close, snapshots: r.fleet.Snapshots, stalled: r.fleet.Stalled, show: r.tray.Show, lang: r.lang,
+	}
 }
 
 // together runs all parts until ctx ends or one of them fails; all have ended when it returns.
@@ -205,6 +221,7 @@ func (r *resident) apply(s config.Settings) error {
 
 // changed is told what the settings are, at the start and when they change, and what is wrong with the file.
 func (r *resident) changed(s config.Settings, err error) {
+	defer r.first.Do(func() { close(r.applied) })
 	if err == nil {
 		err = r.apply(s)
 	}
@@ -279,96 +296,6 @@ func try(ctx context.Context, t monitor.Target, event func(monitor.Event)) {
 	})
 }
 
-// Times of the icon. Its budget from a change of state to the new picture is 50 ms.
-const (
-	iconGap    = 20 * time.Millisecond // between two looks at all targets, when events come in a burst
-	stallCheck = time.Second           // between two looks whether the engine still judges
-	stallAgain = 200 * time.Millisecond
-)
-
-// feedIcon keeps the icon true until ctx ends.
-func (r *resident) feedIcon(ctx context.Context) error {
-	events := r.fleet.Subscribe(false)
-	defer events.Close()
-	changed := make(chan struct{}, 1)
-	var group sync.WaitGroup
-	defer group.Wait()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var failed error // read after group.Wait only
-	group.Go(func() {
-		defer cancel()
-		for {
-			if _, err := events.Next(ctx); err != nil {
-				failed = err
-				return
-			}
-			select {
-			case changed <- struct{}{}:
-			default: // a look is due already
-			}
-		}
-	})
-	timer := time.NewTimer(0) // the first look does not wait for an event: there may be no target
-	defer timer.Stop()
-	var shown time.Time
-	var suspected []string
-	for {
-		select {
-		case <-ctx.Done():
-			group.Wait()
-			return failed
-		case <-changed:
-			if wait := iconGap - time.Since(shown); wait > 0 {
-				timer.Reset(wait)
-				continue
-			}
-		case <-timer.C:
-		}
-		shown = time.Now()
-		snapshots := r.fleet.Snapshots()
-		// What is found stalled is looked at again a moment later before it is said: after the whole program stood still
-		// (stopped, asleep) this goroutine may be the first to run.
-		stalled := r.fleet.Stalled(shown)
-		sure := both(stalled, suspected)
-		next := stallCheck
-		if len(stalled) > len(sure) {
-			next = stallAgain
-		}
-		suspected = stalled
-		r.tray.Show(ui.TrayOf(snapshots, sure, shown, r.lang))
-		if active(snapshots) {
-			timer.Reset(next)
-		} else {
-			timer.Stop() // nobody can stall, and nothing wakes this program
-		}
-	}
-}
-
-// both is what is in a and in b.
-func both(a, b []string) []string {
-	var out []string
-	for _, x := range a {
-		for _, y := range b {
-			if x == y {
-				out = append(out, x)
-				break
-			}
-		}
-	}
-	return out
-}
-
-// active reports whether any target is watched.
-func active(snapshots []monitor.Snapshot) bool {
-	for _, s := range snapshots {
-		if s.State != monitor.Idle {
-			return true
-		}
-	}
-	return false
-}
-
 // printWithoutIcon prints what happens when no icon can: on a server, a log is what there is.
 func (r *resident) printWithoutIcon(ctx context.Context) error {
 	select {
@@ -378,17 +305,15 @@ func (r *resident) printWithoutIcon(ctx context.Context) error {
 	}
 	events := r.fleet.Subscribe(false)
 	defer events.Close()
+	next := skipUnstarted(events.Next)
 	lines := terminal.Lines{Lang: r.lang}
 	var buf []byte
 	for {
-		e, err := events.Next(ctx)
+		e, err := next(ctx)
 		if err != nil {
 			return err
 		}
-		switch {
-		case e.Kind == monitor.AttemptEvent: // a log is kept for weeks, and an outage may last as long
-			continue
-		case e.Snapshot.State == monitor.Idle && e.Snapshot.Seq <= 1: // a target before its first step; nobody paused it
+		if e.Kind == monitor.AttemptEvent { // a log is kept for weeks, and an outage may last as long
 			continue
 		}
 		buf = lines.Append(buf[:0], e)

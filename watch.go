@@ -70,8 +70,18 @@ func (p *program) watch(ctx context.Context, cmd *cobra.Command, w watchFlags, f
 		return err
 	}
 	engine := func(ctx context.Context) error { return together(ctx, append(parts, fleet.Run)...) }
+	live := !p.json && !p.plain && terminal.Usable(p.out, p.getenv)
+	// Before the engine starts, so that nothing is missed of what it does first.
+	events := fleet.Subscribe(w.beats || live && len(targets) <= liveBeats)
+	defer events.Close()
+	next := skipUnstarted(events.Next)
 	return running(ctx, engine, func(ctx context.Context) error {
-		return untilUnread(ctx, p.out, func(ctx context.Context) error { return p.show(ctx, fleet, w.beats, note) })
+		return untilUnread(ctx, p.out, func(ctx context.Context) error {
+			if live {
+				return p.draw(ctx, fleet, next, note)
+			}
+			return p.print(ctx, next, note)
+		})
 	})
 }
 
@@ -104,37 +114,50 @@ func (p *program) settled(path string) ([]monitor.Target, *demo, error) {
 // now. With more nobody reads them, and beats cost.
 const liveBeats = 16
 
-// show prints what happens, in the form that the flags and the output ask for, until ctx ends.
-func (p *program) show(ctx context.Context, fleet *monitor.Fleet, beats bool, note string) error {
-	lang := p.language("", p.getenv)
-	live := !p.json && !p.plain && terminal.Usable(p.out, p.getenv)
-	if live && len(fleet.Snapshots()) <= liveBeats {
-		beats = true
-	}
-	events := fleet.Subscribe(beats)
-	defer events.Close()
-	if live {
-		view := terminal.Live{
-			Next: events.Next, Reconnect: fleet.Reconnect, Pause: fleet.Pause, Resume: fleet.Resume,
-			Lang: lang, Glyphs: p.glyphs(), Colour: p.coloured(), Note: note,
+// nextEvent is Next of a monitor.Subscription.
+type nextEvent = func(ctx context.Context) (monitor.Event, error)
+
+// skipUnstarted leaves out what is said of a target before its first step: Idle, which anybody would take for paused.
+func skipUnstarted(next nextEvent) nextEvent {
+	return func(ctx context.Context) (monitor.Event, error) {
+		for {
+			e, err := next(ctx)
+			if err != nil || e.Snapshot.State != monitor.Idle || e.Snapshot.Seq > 1 {
+				return e, err
+			}
 		}
-		return view.Run(ctx, p.out)
 	}
+}
+
+// draw shows the live view until ctx ends or the person asks for the end.
+func (p *program) draw(ctx context.Context, fleet *monitor.Fleet, next nextEvent, note string) error {
+	view := terminal.Live{
+		Next: next, Reconnect: fleet.Reconnect, Pause: fleet.Pause, Resume: fleet.Resume,
+		Lang: p.language("", p.getenv), Glyphs: p.glyphs(), Colour: p.coloured(), Note: note,
+	}
+	return view.Run(ctx, p.out)
+}
+
+// print writes a line, or an object, for each event until ctx ends.
+func (p *program) print(ctx context.Context, next nextEvent, note string) error {
 	write := wire.NewEncoder(p.out).Encode
 	if !p.json {
 		if note != "" {
-			fmt.Fprintf(p.errs, "holdfast: %s\n", note)
+			p.say("%s", note)
 		}
-		lines := terminal.Lines{Lang: lang}
+		lines := terminal.Lines{Lang: p.language("", p.getenv)}
 		var buf []byte
 		write = func(e monitor.Event) error {
+			if !lines.Worth(e) {
+				return nil
+			}
 			buf = lines.Append(buf[:0], e)
 			_, err := p.out.Write(buf)
 			return err
 		}
 	}
 	for {
-		e, err := events.Next(ctx)
+		e, err := next(ctx)
 		if err != nil {
 			return orderly(ctx, err)
 		}

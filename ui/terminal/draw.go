@@ -302,7 +302,7 @@ func (p *page) path(v *ui.View) []row {
 const attemptRows = 4
 
 func (p *page) attempts(b *block) []row {
-	if calm(b.view.Look) {
+	if b.view.Look != ui.LookDown && b.view.Look != ui.LookConnecting {
 		return nil
 	}
 	list := b.snapshot.Attempts

@@ -215,6 +215,24 @@ func TestLines(t *testing.T) {
 	}
 }
 
+func TestWorthALine(t *testing.T) {
+	begins, ends := down("office"), down("office")
+	begins.Attempts = []monitor.Attempt{{Number: 11, Start: noon}}
+	for _, c := range []struct {
+		name  string
+		event monitor.Event
+		want  bool
+	}{
+		{"an attempt begins", monitor.Event{Kind: monitor.AttemptEvent, Snapshot: begins}, false},
+		{"it ends", monitor.Event{Kind: monitor.AttemptEvent, Snapshot: ends}, true},
+		{"a change of state meanwhile", monitor.Event{Kind: monitor.StateEvent, Snapshot: begins}, true},
+	} {
+		if got := (Lines{}).Worth(c.event); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
 func TestStill(t *testing.T) {
 	s := down("office")
 	got := string(Still{Lang: ui.English, Plain: true}.Append(nil, s, noon))

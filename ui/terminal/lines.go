@@ -18,6 +18,12 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // nameRunes bounds a target's name in a line.
 const nameRunes = 80
 
+// Worth reports whether e is worth a line: that an attempt begins is not, for how it ends is told as well.
+func (w Lines) Worth(e monitor.Event) bool {
+	n := len(e.Snapshot.Attempts)
+	return e.Kind != monitor.AttemptEvent || n == 0 || e.Snapshot.Attempts[n-1].OK || e.Snapshot.Attempts[n-1].Took > 0
+}
+
 // Append appends e as one line.
 func (w Lines) Append(buf []byte, e monitor.Event) []byte {
 	s := &e.Snapshot

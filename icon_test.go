@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"holdfast/monitor"
+	"holdfast/ui"
+)
+
+// A panel stands in for fleet and tray: it counts looks and keeps what was shown.
+type panel struct {
+	state   monitor.State
+	stalled []string
+	events  chan monitor.Event
+	looks   int
+	shown   []ui.Look
+	at      []time.Time
+	closed  bool
+}
+
+func (p *panel) icon() icon {
+	return icon{
+		next: func(ctx context.Context) (monitor.Event, error) {
+			select {
+			case e, ok := <-p.events:
+				if !ok {
+					return e, errors.New("the fleet has ended")
+				}
+				return e, nil
+			case <-ctx.Done():
+				return monitor.Event{}, ctx.Err()
+			}
+		},
+		close: func() { p.closed = true },
+		snapshots: func() []monitor.Snapshot {
+			p.looks++
+			return []monitor.Snapshot{{Time: time.Now(), Target: monitor.Target{Name: "office", Address: "192.0.2.7:7000"}, State: p.state, Since: time.Now()}}
+		},
+		stalled: func(time.Time) []string { return p.stalled },
+		show: func(v ui.Tray) {
+			if n := len(p.shown); n == 0 || p.shown[n-1] != v.Look {
+				p.shown, p.at = append(p.shown, v.Look), append(p.at, time.Now())
+			}
+		},
+		lang: ui.English,
+	}
+}
+
+func (p *panel) last() ui.Look { return p.shown[len(p.shown)-1] }
+
+func feeding(t *testing.T, state monitor.State, f func(t *testing.T, p *panel)) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &panel{state: state, events: make(chan monitor.Event)}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- p.icon().feed(ctx) }()
+		synctest.Wait()
+		f(t, p)
+		cancel()
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("ended with %v", err)
+		}
+		if !p.closed {
+			t.Error("the subscription was left open")
+		}
+	})
+}
+
+func TestPausedIconWakesNobody(t *testing.T) {
+	feeding(t, monitor.Idle, func(t *testing.T, p *panel) {
+		before := p.looks
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if p.looks != before {
+			t.Errorf("%d looks in an hour of pause, want none", p.looks-before)
+		}
+		if p.last() != ui.LookPaused {
+			t.Errorf("shows %v", p.last())
+		}
+	})
+}
+
+func TestIconFollowsEventsAtOnce(t *testing.T) {
+	feeding(t, monitor.Up, func(t *testing.T, p *panel) {
+		time.Sleep(300 * time.Millisecond)
+		p.state = monitor.Down
+		start := time.Now()
+		for range 1000 { // a burst costs few looks
+			p.events <- monitor.Event{}
+		}
+		synctest.Wait()
+		time.Sleep(iconGap)
+		synctest.Wait()
+		if p.last() != ui.LookDown || p.at[len(p.at)-1].Sub(start) > 0 {
+			t.Errorf("shows %v after %v, want down at once", p.last(), p.at[len(p.at)-1].Sub(start))
+		}
+		if p.looks > 4 {
+			t.Errorf("%d looks for a burst", p.looks)
+		}
+	})
+}
+
+func TestIconOfAStalledEngine(t *testing.T) {
+	feeding(t, monitor.Up, func(t *testing.T, p *panel) {
+		// A moment of it is what the program sees of itself after it was stopped: never shown.
+		p.stalled = []string{"office"}
+		time.Sleep(stallCheck)
+		synctest.Wait()
+		p.stalled = nil
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if p.last() != ui.LookUp || len(p.shown) != 1 {
+			t.Errorf("showed %v, want only up", p.shown)
+		}
+		p.stalled = []string{"office"}
+		time.Sleep(stallCheck + stallAgain)
+		synctest.Wait()
+		if p.last() != ui.LookUnknown {
+			t.Errorf("shows %v over an engine that does not judge", p.last())
+		}
+		p.stalled = nil
+		time.Sleep(stallCheck)
+		synctest.Wait()
+		if p.last() != ui.LookUp {
+			t.Errorf("shows %v after it judges again", p.last())
+		}
+	})
+}
+
+func TestIconEndsWithTheFleet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &panel{state: monitor.Up, events: make(chan monitor.Event)}
+		close(p.events)
+		if err := p.icon().feed(t.Context()); err == nil || err.Error() != "the fleet has ended" {
+			t.Errorf("got %v", err)
+		}
+	})
+}
