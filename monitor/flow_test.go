@@ -1,0 +1,1293 @@
+package monitor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"holdfast/netcheck"
+)
+
+var (
+	echoTarget = Target{Heartbeat: "echo"}
+	lineTarget = Target{Heartbeat: "line", Send: "PING {nonce}\n", Expect: "PONG {nonce}"}
+	noneTarget = Target{Heartbeat: "none"}
+)
+
+// answerLine answers lineTarget.
+func answerLine(c *conn, data []byte) {
+	c.reply([]byte(strings.ReplaceAll(string(data), "PING", "PONG")))
+}
+
+func TestUpAndBeatingOnTheGrid(t *testing.T) {
+	watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+		w.until(10*time.Second + 100*ms)
+		w.wantMoves(t, 0, "0s idle, 0s connecting, 4ms up")
+		s := w.m.Snapshot()
+		if s.RTT != 2*oneWay || s.LegRTT != 2*oneWay || s.Attempt != 0 || len(s.Attempts) != 1 || !s.Attempts[0].OK || len(s.Outages) != 0 {
+			t.Errorf("snapshot %+v", s)
+		}
+		if got := time.Since(s.LastAnswer); got != 98*ms {
+			t.Errorf("last answer %v ago, want 98ms", got)
+		}
+		if s.Remote != serverAddr.String() || s.Way != wayThere || !s.Keepalive.Enabled || !s.UpSince.Equal(w.start.Add(4*ms)) || !s.Since.Equal(s.UpSince) {
+			t.Errorf("snapshot %+v", s)
+		}
+		want := 500 * ms
+		for _, at := range w.conns[0].beats(5*ms, time.Minute) {
+			if at != want {
+				t.Fatalf("a beat at %v, want %v", at, want)
+			}
+			want += 500 * ms
+		}
+		if want != 10500*ms {
+			t.Errorf("the last beat left at %v", want-500*ms)
+		}
+		if s.Seq > 8 {
+			t.Errorf("%d snapshots were made of a session at rest", s.Seq)
+		}
+	})
+}
+
+// The first lost beat leaves at 10.5 s. Its deadline is 250 ms, and silence has had its time 670 ms after it.
+func TestSilence(t *testing.T) {
+	tests := []struct {
+		name    string
+		prepare func(*world)
+		begin   func(*world)
+		down    time.Duration
+		cause   netcheck.Cause
+	}{
+		{"the server's host falls silent, the gateway answers", nil, func(w *world) { w.hole(10100*ms, forever) }, 11172 * ms, netcheck.PathLost},
+		{"the same, nothing known of the kernel", func(w *world) { w.noInfo = true }, func(w *world) { w.hole(10100*ms, forever) }, 11170 * ms, netcheck.PathLost},
+		{"everything falls silent", nil, func(w *world) {
+			w.hole(10100*ms, forever)
+			w.set(func() { w.gateway = netcheck.Silent })
+		}, 11172 * ms, netcheck.GatewayUnreachable},
+		{"the server hangs, its kernel acknowledges", nil, func(w *world) { w.set(func() { w.serve = mute }) }, 11172 * ms, netcheck.ServerHung},
+		// Without the kernel's word the fresh connection's silence needs 650 ms.
+		{"the server hangs, nothing known of the kernel", func(w *world) { w.noInfo = true },
+			func(w *world) { w.set(func() { w.serve = mute }) }, 11402 * ms, netcheck.ServerHung},
+		// Acknowledged, and the fresh SYN silent: the backlog of a stopped server is full.
+		{"the server hangs, its backlog is full", nil, func(w *world) {
+			w.set(func() {
+				w.serve = mute
+				w.lost = func(time.Duration) bool { return len(w.dials) > 1 && w.carrying == nil }
+			})
+		}, 11172 * ms, netcheck.ServerHung},
+		// The session's packets vanish, a new connection works at 254 ms: the old one has until 2·254 + 260 ms.
+		{"the flow is forgotten by something between", nil, func(w *world) {
+			w.set(func() { w.lost = func(time.Duration) bool { return w.carrying == w.conns[0] } })
+		}, 11268 * ms, netcheck.FlowLost},
+		{"the old session hangs, a new one does not", nil, func(w *world) {
+			w.set(func() { w.serve = w.echoUnlessFirst })
+		}, 11268 * ms, netcheck.ServerHung},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			watch(t, echoTarget, tt.prepare, func(t *testing.T, w *world) {
+				w.until(10100 * ms)
+				tt.begin(w)
+				w.until(13 * time.Second)
+				synctest.Wait()
+				suspect := w.reached(t, 10*time.Second, Suspect)
+				if suspect != 10750*ms {
+					t.Errorf("suspect at %v, want 10.75s", suspect)
+				}
+				_, e, _ := w.when(10*time.Second, in(Suspect))
+				if !e.Snapshot.Verdict.IsZero() {
+					t.Errorf("a cause %v was shown on the first sign", e.Snapshot.Verdict.Cause)
+				}
+				down := w.reached(t, suspect, Down)
+				_, e, _ = w.when(suspect, in(Down))
+				if down != tt.down || e.Snapshot.Verdict.Cause != tt.cause {
+					t.Errorf("down at %v with %v, want %v with %v", down, e.Snapshot.Verdict.Cause, tt.down, tt.cause)
+				}
+				s := e.Snapshot
+				if !s.BrokenSince.Equal(w.start.Add(suspect)) || len(s.Outages) != 1 || !s.Outages[0].End.IsZero() || s.Attempt != 1 || !s.UpSince.IsZero() {
+					t.Errorf("snapshot of the outage: %+v", s)
+				}
+				if len(s.Verdict.Evidence) == 0 {
+					t.Errorf("a verdict without evidence")
+				}
+			})
+		})
+	}
+}
+
+// echoUnlessFirst answers on every connection but the first.
+func (w *world) echoUnlessFirst(c *conn, data []byte) {
+	if w.conns[0] != c {
+		c.reply(data)
+	}
+}
+
+func TestLateAnswerIsNoOutage(t *testing.T) {
+	for _, late := range []time.Duration{260 * ms, 400 * ms, 660 * ms} {
+		t.Run(late.String(), func(t *testing.T) {
+			watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+				w.until(10100 * ms)
+				w.set(func() {
+					w.serve = func(c *conn, data []byte) { time.AfterFunc(late-2*oneWay, func() { c.reply(data) }) }
+				})
+				w.until(11500*ms - 5*ms)
+				w.set(func() { w.serve = echo })
+				w.until(20 * time.Second)
+				w.wantMoves(t, 10*time.Second, fmt.Sprintf("10.75s suspect, %v up", 10500*ms+late))
+				if s := w.m.Snapshot(); s.Attempt != 0 || len(s.Attempts) != 1 || len(s.Outages) != 0 || !s.UpSince.Equal(w.start.Add(4*ms)) {
+					t.Errorf("something was counted: %+v", s)
+				}
+				if n := w.open(); n != 1 {
+					t.Errorf("%d connections are open, want the session alone", n)
+				}
+			})
+		})
+	}
+}
+
+func TestHoleOf300msIsNeverDown(t *testing.T) {
+	for _, target := range []Target{echoTarget, noneTarget} {
+		for phase := range 50 {
+			from := 10*time.Second + time.Duration(phase)*10*ms
+			watch(t, target, nil, func(t *testing.T, w *world) {
+				w.hole(from, from+300*ms)
+				w.until(20 * time.Second)
+				synctest.Wait()
+				if at, e, ok := w.when(10*time.Second, in(Down)); ok {
+					t.Errorf("heartbeat %s, hole from %v: down at %v with %v", target.Heartbeat, from, at, e.Snapshot.Verdict.Cause)
+				}
+				if s := w.m.Snapshot(); s.State != Up || len(s.Outages) != 0 {
+					t.Errorf("heartbeat %s, hole from %v: %v, %d outages", target.Heartbeat, from, s.State, len(s.Outages))
+				}
+			})
+		}
+	}
+}
+
+func TestHoleWhileConnecting(t *testing.T) {
+	for phase := range 30 {
+		from := time.Duration(phase) * 10 * ms
+		watch(t, echoTarget, func(w *world) { w.lost = func(at time.Duration) bool { return at >= from-290*ms && at < from+10*ms } },
+			func(t *testing.T, w *world) {
+				w.until(5 * time.Second)
+				synctest.Wait()
+				if at, _, ok := w.when(0, in(Down)); ok {
+					t.Errorf("hole until %v: down at %v", from+10*ms, at)
+				}
+			})
+	}
+}
+
+func TestSessionEnds(t *testing.T) {
+	hangUp := func(how error) func(*world) {
+		return func(w *world) { w.conns[0].hangUp(how) }
+	}
+	tests := []struct {
+		name   string
+		lived  time.Duration
+		end    func(*world)
+		moves  string
+		down   netcheck.Cause
+		outage bool
+	}{
+		{"closed, and refused", 10100 * ms, func(w *world) {
+			w.set(func() { w.refuses = true })
+			w.conns[0].hangUp(io.EOF)
+			time.AfterFunc(time.Second, func() { w.set(func() { w.refuses = false }) })
+		}, "", netcheck.ServerRefused, true},
+		{"reset, and refused", 10100 * ms, func(w *world) {
+			w.set(func() { w.refuses = true })
+			w.conns[0].hangUp(reset)
+			time.AfterFunc(time.Second, func() { w.set(func() { w.refuses = false }) })
+		}, "", netcheck.ServerRefused, true},
+		{"reset, and accepted", 10100 * ms, hangUp(reset), "10.101s suspect, 10.105s down server-reset, 10.105s up", netcheck.ServerReset, true},
+		{"closed after one second, and accepted", 1100 * ms, hangUp(io.EOF), "1.101s suspect, 1.105s down server-closed, 1.105s up", netcheck.ServerClosed, true},
+		{"closed in order after ten seconds", 10100 * ms, hangUp(io.EOF), "10.101s connecting server-closed, 10.105s up", "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+				w.until(tt.lived)
+				tt.end(w)
+				w.until(tt.lived + 5*time.Second)
+				synctest.Wait()
+				if tt.moves != "" {
+					w.wantMoves(t, tt.lived, tt.moves)
+				}
+				s := w.m.Snapshot()
+				if s.State != Up {
+					t.Fatalf("%v in the end", s.State)
+				}
+				if (len(s.Outages) == 1) != tt.outage {
+					t.Fatalf("%d outages", len(s.Outages))
+				}
+				if !tt.outage {
+					return
+				}
+				o := s.Outages[0]
+				if at := o.Start.Sub(w.start); at != tt.lived+oneWay || o.End.IsZero() || o.Verdict.Cause != tt.down {
+					t.Errorf("outage from %v to %v by %v, want one from %v by %v", at, o.End, o.Verdict.Cause, tt.lived+oneWay, tt.down)
+				}
+				down, e, _ := w.when(tt.lived, in(Down))
+				if e.Snapshot.Verdict.Cause != tt.down || down > tt.lived+100*ms {
+					t.Errorf("first %v at %v, want %v within 0.1 s", e.Snapshot.Verdict.Cause, down, tt.down)
+				}
+				if tt.down == netcheck.ServerRefused {
+					if up := w.reached(t, down, Up); up > tt.lived+time.Second+800*ms {
+						t.Errorf("listening again at %v, up only at %v", tt.lived+time.Second, up)
+					}
+				}
+			})
+		})
+	}
+}
+
+// renewals ends each session after the given life and says what came of it.
+func renewals(t *testing.T, target Target, serve func(*conn, []byte), lives ...time.Duration) (renewed, outages int, last Snapshot) {
+	t.Helper()
+	watch(t, target, func(w *world) {
+		w.serve = serve
+		k := 0
+		w.accept = func(c *conn) {
+			if k < len(lives) {
+				time.AfterFunc(lives[k], func() { c.hangUp(io.EOF) })
+				k++
+			}
+		}
+	}, func(t *testing.T, w *world) {
+		var total time.Duration
+		for _, l := range lives {
+			total += l + 100*ms
+		}
+		w.until(total + 30*time.Second)
+		synctest.Wait()
+		for _, e := range w.events {
+			if e.Renewed {
+				renewed++
+				if e.Snapshot.State != Up || e.Kind != StateEvent {
+					t.Errorf("%v", e)
+				}
+			}
+		}
+		last = w.m.Snapshot()
+		outages = len(last.Outages)
+	})
+	return renewed, outages, last
+}
+
+func TestRenewal(t *testing.T) {
+	const s = time.Second
+	tests := []struct {
+		name             string
+		lives            []time.Duration
+		renewed, outages int
+		every            time.Duration
+	}{
+		{"once", []time.Duration{120 * s}, 1, 0, 0},
+		{"twice after the same time", []time.Duration{120 * s, 120 * s}, 2, 0, 120 * s},
+		{"three times", []time.Duration{60 * s, 61 * s, 60 * s}, 3, 0, 60 * s},
+		{"at once twice faster each time", []time.Duration{60 * s, 29 * s}, 1, 1, 0},
+		{"ever faster", []time.Duration{40 * s, 18 * s, 8 * s, 3500 * ms}, 1, 3, 0},
+		{"too short a life for a habit", []time.Duration{2 * s}, 0, 1, 0},
+	}
+	for _, tt := range tests {
+		for _, target := range []Target{echoTarget, noneTarget} {
+			t.Run(tt.name+", "+target.Heartbeat, func(t *testing.T) {
+				renewed, outages, s := renewals(t, target, echo, tt.lives...)
+				if renewed != tt.renewed || outages != tt.outages || s.RenewEvery != tt.every || s.Renewals != tt.renewed || s.State != Up {
+					t.Errorf("%d renewed (%d counted), %d outages, every %v, %v; want %d, %d, %v, up", renewed, s.Renewals, outages, s.RenewEvery, s.State, tt.renewed, tt.outages, tt.every)
+				}
+			})
+		}
+	}
+}
+
+func TestRenewalThatFails(t *testing.T) {
+	watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+		w.until(10100 * ms)
+		w.conns[0].hangUp(io.EOF)
+		w.set(func() { w.lost = func(at time.Duration) bool { return at > 10100*ms && w.carrying == nil } })
+		w.until(15 * time.Second)
+		synctest.Wait()
+		at := w.reached(t, 10100*ms, Down)
+		if at > 11101*ms {
+			t.Errorf("down at %v, want a second after the end at most", at)
+		}
+		if s := w.m.Snapshot(); len(s.Outages) != 1 || s.Renewals != 0 || !s.BrokenSince.Equal(w.start.Add(10101*ms)) {
+			t.Errorf("outages %+v, renewals %d", s.Outages, s.Renewals)
+		}
+	})
+}
+
+func TestClosesAtOnceOnEveryConnect(t *testing.T) {
+	for _, target := range []Target{noneTarget, echoTarget, lineTarget} {
+		for _, how := range []error{io.EOF, reset} {
+			t.Run(fmt.Sprintf("%s, %v", target.Heartbeat, how), func(t *testing.T) {
+				watch(t, target, func(w *world) { w.accept = func(c *conn) { c.hangUp(how) } }, func(t *testing.T, w *world) {
+					w.until(time.Minute)
+					synctest.Wait()
+					if n := len(w.dialled(0, time.Minute)); n > 30 {
+						t.Errorf("%d dials in a minute", n)
+					}
+					if n := len(w.events); n > 120 {
+						t.Errorf("%d events in a minute", n)
+					}
+					s := w.m.Snapshot()
+					if s.State != Down || s.Verdict.Cause != netcheck.ServerClosed && s.Verdict.Cause != netcheck.ServerReset {
+						t.Errorf("%v by %v", s.State, s.Verdict.Cause)
+					}
+					if s.RetryAt.IsZero() && s.Attempts[len(s.Attempts)-1].Took != 0 {
+						t.Errorf("it is not said when the next attempt is")
+					}
+				})
+			})
+		}
+	}
+}
+
+// The server stops hanging up: it is Up again with the next attempt, and a break later is mended as quickly as ever.
+func TestKnocksAgainAfterAServerThatHungUp(t *testing.T) {
+	for _, target := range []Target{noneTarget, echoTarget} {
+		t.Run(target.Heartbeat, func(t *testing.T) {
+			watch(t, target, func(w *world) {
+				w.accept = func(c *conn) {
+					if w.at() < 20*time.Second {
+						c.hangUp(io.EOF)
+					}
+				}
+			}, func(t *testing.T, w *world) {
+				w.until(60 * time.Second)
+				if w.state() != Up {
+					t.Fatalf("%v although the server holds its sessions", w.state())
+				}
+				w.until(10 * time.Minute)
+				w.hole(10*time.Minute, 10*time.Minute+40*time.Second)
+				w.until(12 * time.Minute)
+				synctest.Wait()
+				down := w.reached(t, 10*time.Minute, Down)
+				up := w.reached(t, down, Up)
+				if back := up - 10*time.Minute - 40*time.Second; back > 1100*ms {
+					t.Errorf("back %v after the repair, want 1.1 s at most", back)
+				}
+			})
+		})
+	}
+}
+
+func TestLinkNews(t *testing.T) {
+	const t0 = 10100 * ms
+	t.Run("a cable pulled", func(t *testing.T) {
+		watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+			w.until(t0)
+			w.breakLink(netcheck.LinkNoCarrier)
+			w.until(40 * time.Second)
+			w.wantMoves(t, t0, "10.1s suspect, 10.54s down cable-unplugged")
+			at, e, _ := w.when(t0, blamed(netcheck.CableUnplugged))
+			if at != t0+40*ms || e.Snapshot.State != Suspect {
+				t.Errorf("named at %v while %v, want at 10.14s while suspect", at, e.Snapshot.State)
+			}
+			if w.lastOn {
+				t.Errorf("the kernel's keepalive was not switched off")
+			}
+			if n := w.dialled(t0, forever); len(n) != 0 {
+				t.Errorf("dialled at %v without a carrier", n)
+			}
+			if got := w.conns[0].beats(t0, forever); len(got) != 0 {
+				t.Errorf("beats at %v without a carrier", got)
+			}
+			w.breakLink(netcheck.LinkWhole)
+			w.until(42 * time.Second)
+			synctest.Wait()
+			if up := w.reached(t, 40*time.Second, Up); up > 40*time.Second+60*ms {
+				t.Errorf("up at %v, want 50 ms and a round trip or two after the repair", up)
+			}
+			if first := append(w.conns[0].beats(40*time.Second, forever), w.dialled(40*time.Second, forever)...); slices.Min(first) != 40*time.Second+50*ms {
+				t.Errorf("the first packet left at %v, want 50 ms after the repair", slices.Min(first))
+			}
+			if !w.lastOn {
+				t.Errorf("the kernel's keepalive was not switched on again")
+			}
+			if s := w.m.Snapshot(); len(s.Outages) != 1 || s.Outages[0].Verdict.Cause != netcheck.CableUnplugged || !s.Outages[0].Start.Equal(w.start.Add(t0)) {
+				t.Errorf("outages %+v", s.Outages)
+			}
+		})
+	})
+	for _, healed := range []time.Duration{10 * ms, 39 * ms, 41 * ms, 300 * ms, 380 * ms, 430 * ms} {
+		t.Run(fmt.Sprintf("a flap of %v", healed), func(t *testing.T) {
+			watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+				w.until(t0)
+				w.breakLink(netcheck.LinkNoCarrier)
+				w.until(t0 + healed)
+				w.breakLink(netcheck.LinkWhole)
+				w.until(30 * time.Second)
+				synctest.Wait()
+				if at, _, ok := w.when(t0, in(Down)); ok {
+					t.Errorf("down at %v", at)
+				}
+				up := w.reached(t, t0+oneWay, Up)
+				if up > t0+max(healed, 40*ms)+60*ms {
+					t.Errorf("up at %v", up)
+				}
+				if s := w.m.Snapshot(); len(s.Outages) != 0 || s.Attempt != 0 || len(s.Attempts) != 1 || len(w.dials) != 1 {
+					t.Errorf("something was counted: %d outages, attempt %d, dials %v", len(s.Outages), s.Attempt, w.dials)
+				}
+				if _, e, ok := w.when(t0, blamed(netcheck.CableUnplugged)); ok && healed < 40*ms {
+					t.Errorf("named within 40 ms: %v", e)
+				}
+			})
+		})
+	}
+	for state, cause := range map[netcheck.LinkState]netcheck.Cause{
+		netcheck.LinkDisabled: netcheck.InterfaceDisabled, netcheck.LinkNoAddress: netcheck.NoAddress, netcheck.LinkNoRoute: netcheck.NoRoute,
+	} {
+		t.Run(string(cause), func(t *testing.T) {
+			watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+				w.until(t0)
+				w.breakLink(state)
+				w.until(15 * time.Second)
+				w.wantMoves(t, t0, "10.1s suspect, 10.54s down "+string(cause))
+				w.breakLink(netcheck.LinkWhole)
+				w.until(16 * time.Second)
+				synctest.Wait()
+				if up := w.reached(t, 15*time.Second, Up); up > 15*time.Second+60*ms {
+					t.Errorf("up at %v", up)
+				}
+			})
+		})
+	}
+}
+
+// An address was replaced, or the interface is gone: waiting cannot help.
+func TestRedialAtOnce(t *testing.T) {
+	for state, cause := range map[netcheck.LinkState]netcheck.Cause{
+		netcheck.LinkAddressChanged: netcheck.AddressChanged, netcheck.LinkGone: netcheck.InterfaceGone,
+	} {
+		t.Run(string(cause), func(t *testing.T) {
+			watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+				other := wayThere
+				other.Source = netip.MustParseAddr("198.51.100.99")
+				if state == netcheck.LinkGone {
+					other.Index, other.Interface = 8, "eth1"
+				}
+				w.until(10100 * ms)
+				w.set(func() {
+					w.route = func(netip.Addr) (netcheck.Way, error) { return other, nil }
+					w.judged = func(way netcheck.Way) netcheck.LinkState {
+						if way == wayThere {
+							return state
+						}
+						return netcheck.LinkWhole
+					}
+				})
+				w.hub.changed(netcheck.Change{Index: wayThere.Index})
+				w.until(15 * time.Second)
+				w.wantMoves(t, 10100*ms, fmt.Sprintf("10.1s suspect, 10.14s down %s, 10.144s up", cause))
+				s := w.m.Snapshot()
+				if s.Way != other {
+					t.Errorf("the way is %+v, want the new one", s.Way)
+				}
+				if len(s.Outages) != 1 || s.Outages[0].Verdict.Cause != cause {
+					t.Errorf("outages %+v", s.Outages)
+				}
+				if last := s.Attempts[len(s.Attempts)-1]; !last.OK {
+					t.Errorf("the attempt that became the session is %+v", last)
+				}
+			})
+		})
+	}
+}
+
+// The way was broken before the first attempt.
+func TestBrokenBeforeConnecting(t *testing.T) {
+	watch(t, echoTarget, func(w *world) { w.link = netcheck.LinkNoCarrier }, func(t *testing.T, w *world) {
+		w.until(time.Minute)
+		w.wantMoves(t, 0, "0s idle, 0s connecting, 40ms down cable-unplugged")
+		if len(w.dials) != 0 {
+			t.Errorf("dialled at %v", w.dials)
+		}
+		w.breakLink(netcheck.LinkWhole)
+		w.until(61 * time.Second)
+		synctest.Wait()
+		if up := w.reached(t, time.Minute, Up); up != time.Minute+54*ms {
+			t.Errorf("up at %v", up)
+		}
+	})
+	t.Run("no route", func(t *testing.T) {
+		watch(t, echoTarget, func(w *world) {
+			w.route = func(netip.Addr) (netcheck.Way, error) { return netcheck.Way{}, errNetUnreach }
+		}, func(t *testing.T, w *world) {
+			w.until(20 * time.Second)
+			w.wantMoves(t, 0, "0s idle, 0s connecting, 40ms down no-route")
+			w.set(func() { w.route = func(netip.Addr) (netcheck.Way, error) { return wayThere, nil } })
+			w.hub.changed(netcheck.Change{All: true})
+			w.until(21 * time.Second)
+			synctest.Wait()
+			if up := w.reached(t, 20*time.Second, Up); up != 20*time.Second+54*ms {
+				t.Errorf("up at %v", up)
+			}
+		})
+	})
+}
+
+// News that leaves the way whole costs nothing.
+func TestForeignNews(t *testing.T) {
+	watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+		w.until(5 * time.Second)
+		before := w.m.Snapshot().Seq
+		for i := range 100 {
+			w.hub.changed(netcheck.Change{Index: 30 + i})
+			w.hub.changed(netcheck.Change{All: true})
+			time.Sleep(7 * ms)
+		}
+		w.until(10 * time.Second)
+		w.wantMoves(t, ms*5, "")
+		if got := w.m.Snapshot().Seq; got != before {
+			t.Errorf("%d snapshots were made", got-before)
+		}
+	})
+}
+
+func TestPauseAndResume(t *testing.T) {
+	watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+		w.until(10100 * ms)
+		w.m.Pause()
+		w.m.Pause()
+		w.until(time.Hour)
+		s := w.m.Snapshot()
+		if s.State != Idle || w.open() != 0 || len(w.dials) != 1 || !s.UpSince.IsZero() || !s.RetryAt.IsZero() || s.RTT != 0 || !s.Verdict.IsZero() {
+			t.Errorf("paused: %+v, %d open", s, w.open())
+		}
+		if w.m.judgeBy.Load() != 0 {
+			t.Errorf("a timer runs while paused")
+		}
+		w.m.Reconnect()
+		time.Sleep(time.Second)
+		if w.state() != Idle {
+			t.Errorf("Reconnect ended the pause")
+		}
+		w.m.Resume()
+		w.m.Resume()
+		time.Sleep(100 * ms)
+		w.wantMoves(t, 10*time.Second, "10.1s idle, 1h0m1s connecting, 1h0m1.004s up")
+		w.m.Resume()
+		time.Sleep(time.Second)
+		if w.state() != Up || len(w.dials) != 2 {
+			t.Errorf("Resume while up: %v, %d dials", w.state(), len(w.dials))
+		}
+	})
+	t.Run("while down", func(t *testing.T) {
+		watch(t, echoTarget, func(w *world) { w.refuses = true }, func(t *testing.T, w *world) {
+			w.until(5 * time.Second)
+			w.m.Pause()
+			w.until(time.Minute)
+			s := w.m.Snapshot()
+			if s.State != Idle || !s.BrokenSince.IsZero() || len(s.Outages) != 1 || !s.Outages[0].End.Equal(w.start.Add(5*time.Second)) {
+				t.Errorf("paused: %+v", s)
+			}
+			if n := w.dialled(5*time.Second, forever); len(n) != 0 {
+				t.Errorf("dialled at %v while paused", n)
+			}
+		})
+	})
+	t.Run("while an attempt is under way", func(t *testing.T) {
+		watch(t, echoTarget, func(w *world) { w.lost = func(time.Duration) bool { return true } }, func(t *testing.T, w *world) {
+			w.until(500 * ms)
+			w.m.Pause()
+			w.until(time.Second)
+			s := w.m.Snapshot()
+			if s.State != Idle || len(s.Attempts) != 1 {
+				t.Fatalf("paused: %+v", s)
+			}
+			if s.Attempts[0].Took == 0 {
+				t.Errorf("attempt 1 is still said to be under way: %+v", s.Attempts[0])
+			}
+		})
+	})
+}
+
+func TestReconnect(t *testing.T) {
+	t.Run("while up it does nothing", func(t *testing.T) {
+		watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+			w.until(10 * time.Second)
+			before := w.m.Snapshot().Seq
+			for range 10 {
+				w.m.Reconnect()
+			}
+			w.until(20 * time.Second)
+			if s := w.m.Snapshot(); s.Seq != before || len(w.dials) != 1 {
+				t.Errorf("%d snapshots, %d dials", s.Seq-before, len(w.dials))
+			}
+		})
+	})
+	t.Run("while down it cuts the wait", func(t *testing.T) {
+		watch(t, echoTarget, func(w *world) { w.refuses = true; w.accept = func(c *conn) {} }, func(t *testing.T, w *world) {
+			w.until(60100 * ms)
+			w.set(func() { w.refuses = false })
+			if w.state() != Down {
+				t.Fatal(w.state())
+			}
+			w.m.Reconnect()
+			w.until(61 * time.Second)
+			if up := w.reached(t, 60*time.Second, Up); up != 60104*ms {
+				t.Errorf("up at %v", up)
+			}
+		})
+	})
+	t.Run("twenty clicks are one attempt", func(t *testing.T) {
+		watch(t, echoTarget, func(w *world) { w.lost = func(time.Duration) bool { return true } }, func(t *testing.T, w *world) {
+			w.until(60100 * ms)
+			before := w.m.Snapshot().Attempt
+			dials := len(w.dials)
+			for range 20 {
+				w.m.Reconnect()
+			}
+			time.Sleep(30 * ms)
+			synctest.Wait()
+			if got := w.m.Snapshot().Attempt - before; got != 1 {
+				t.Errorf("twenty clicks made %d attempts, want one", got)
+			}
+			if got := len(w.dials) - dials; got > 1 {
+				t.Errorf("twenty clicks made %d dials, want one", got)
+			}
+			for range 20 {
+				w.m.Reconnect()
+				time.Sleep(10 * ms)
+			}
+			if got := w.m.Snapshot().Attempt - before; got > 2 {
+				t.Errorf("twenty more clicks within 0.2 s made %d attempts", got-1)
+			}
+		})
+	})
+}
+
+func TestBackoff(t *testing.T) {
+	watch(t, echoTarget, func(w *world) { w.refuses = true }, func(t *testing.T, w *world) {
+		w.until(5 * time.Minute)
+		synctest.Wait()
+		var waits []time.Duration
+		seen := map[int]bool{}
+		for _, e := range w.events {
+			s := e.Snapshot
+			if s.State != Down || s.RetryAt.IsZero() || seen[s.Attempt] {
+				continue
+			}
+			seen[s.Attempt] = true
+			waits = append(waits, s.RetryAt.Sub(w.start)-e.at)
+			if began := s.RetryAt.Sub(w.start); began < 5*time.Minute {
+				if at, next, ok := w.when(e.at, func(e Event) bool { return e.Snapshot.Attempt == s.Attempt+1 }); !ok || at != began {
+					t.Errorf("attempt %d was announced for %v and began at %v (%v)", s.Attempt+1, began, at, next.Kind)
+				}
+			}
+		}
+		base := 250 * ms
+		for i, wait := range waits {
+			if wait < base*8/10-ms || wait > base*12/10+ms || wait > 15*time.Second {
+				t.Errorf("wait %d is %v, want %v ± 20 %%, 15 s at most", i+1, wait, base)
+			}
+			base = min(base*16/10, 12500*ms)
+		}
+		if len(waits) < 20 || slices.Equal(waits[len(waits)-2:len(waits)-1], waits[len(waits)-1:]) {
+			t.Errorf("waits %v: too few, or without jitter at the cap", waits)
+		}
+	})
+}
+
+// After a session that lived, the next outage begins with short waits again, however the last one ended.
+func TestBackoffBeginsAnew(t *testing.T) {
+	watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+		w.hole(10*time.Second, 5*time.Minute)
+		w.until(20 * time.Minute)
+		if w.state() != Up {
+			t.Fatal(w.state())
+		}
+		w.hole(20*time.Minute, forever)
+		w.until(20*time.Minute + 10*time.Second)
+		synctest.Wait()
+		at, e, ok := w.when(20*time.Minute, func(e Event) bool { return e.Snapshot.State == Down && !e.Snapshot.RetryAt.IsZero() })
+		if !ok {
+			t.Fatal("no retry was announced")
+		}
+		if wait := e.Snapshot.RetryAt.Sub(w.start) - at; wait > 300*ms {
+			t.Errorf("the first wait of a new outage is %v, want 0.2 to 0.3 s", wait)
+		}
+	})
+}
+
+// Knocks are the dials that are no attempts.
+func TestKnocks(t *testing.T) {
+	watch(t, echoTarget, func(w *world) { w.refuses = true }, func(t *testing.T, w *world) {
+		w.until(30 * time.Second)
+		synctest.Wait()
+		down := w.reached(t, 0, Down)
+		attempts := map[time.Duration]bool{}
+		var began []time.Duration
+		for _, a := range w.m.Snapshot().Attempts {
+			attempts[a.Start.Sub(w.start)] = true
+			began = append(began, a.Start.Sub(w.start)-down)
+		}
+		var knocks []time.Duration
+		for _, at := range w.dials {
+			if !attempts[at] {
+				knocks = append(knocks, at-down)
+			}
+		}
+		if len(knocks) < 30 || len(knocks) > 50 {
+			t.Fatalf("%d knocks in 30 s: %v", len(knocks), knocks)
+		}
+		for i, want := range []time.Duration{250 * ms, 400 * ms, 640 * ms} { // a knock within the 2 ms of an attempt is left out
+			if knocks[i] != want && !slices.ContainsFunc(began, func(at time.Duration) bool { return at <= want && at > want-3*ms }) {
+				t.Errorf("knock %d at %v, want %v", i+1, knocks[i], want)
+			}
+		}
+		same := true
+		for i := 3; i < len(knocks); i++ {
+			gap := knocks[i] - knocks[i-1]
+			for gap > 770*ms { // one that fell into the 2 ms of an attempt was left out
+				k := slices.IndexFunc(began, func(at time.Duration) bool { return at-knocks[i-1] >= 628*ms && at-knocks[i-1] <= 770*ms })
+				if k < 0 {
+					break
+				}
+				knocks[i-1] = began[k]
+				gap = knocks[i] - knocks[i-1]
+			}
+			if gap < 628*ms || gap > 772*ms {
+				t.Errorf("%v between two knocks, want 0.7 s ± 10 %%", gap)
+			}
+			same = same && gap == knocks[3]-knocks[2]
+		}
+		if same {
+			t.Errorf("the knocks have no jitter")
+		}
+	})
+}
+
+// A repair anywhere is found within 1.1 s, whenever it comes.
+func TestBackAfterRepair(t *testing.T) {
+	for _, target := range []Target{echoTarget, noneTarget} {
+		for i := range 30 {
+			lasted := 2*time.Second + time.Duration(i)*733*ms
+			watch(t, target, nil, func(t *testing.T, w *world) {
+				w.hole(10*time.Second, 10*time.Second+lasted)
+				w.until(10*time.Second + lasted + 5*time.Second)
+				synctest.Wait()
+				up := w.reached(t, 10*time.Second+lasted, Up)
+				if back := up - 10*time.Second - lasted; back > 1100*ms {
+					t.Errorf("%s: down for %v, back %v after the repair", target.Heartbeat, lasted, back)
+				}
+			})
+		}
+	}
+}
+
+func TestMuteServer(t *testing.T) {
+	watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+		w.until(10100 * ms)
+		w.set(func() { w.serve = mute })
+		for at := 13 * time.Second; at < 90*time.Second; at += 331 * ms {
+			w.until(at)
+			if n := w.open(); n != 2 {
+				t.Fatalf("%v: %d connections are open, want the old one and one fresh", at, n)
+			}
+		}
+		if n := len(w.conns); n != 2 {
+			t.Errorf("%d connections were opened in all", n)
+		}
+		for i, c := range w.conns {
+			beats := c.beats(20*time.Second, 80*time.Second)
+			for k := 1; k < len(beats); k++ {
+				if gap := beats[k] - beats[k-1]; gap != 500*ms {
+					t.Errorf("connection %d is asked after %v", i, gap)
+				}
+			}
+			if len(beats) < 100 {
+				t.Errorf("connection %d was asked %d times in a minute", i, len(beats))
+			}
+		}
+		w.until(90100 * ms)
+		w.set(func() { w.serve = echo })
+		w.until(95 * time.Second)
+		synctest.Wait()
+		if up := w.reached(t, 90*time.Second, Up); up > 90605*ms {
+			t.Errorf("up at %v", up)
+		}
+		if n := w.open(); n != 1 {
+			t.Errorf("%d connections are open", n)
+		}
+	})
+}
+
+// A server that is stopped for a long time and then answers everything at once.
+func TestStoppedServerComesBack(t *testing.T) {
+	for _, target := range []Target{echoTarget, lineTarget} {
+		t.Run(target.Heartbeat, func(t *testing.T) {
+			answer := echo
+			if target.Heartbeat == "line" {
+				answer = answerLine
+			}
+			watch(t, target, func(w *world) { w.serve = answer }, func(t *testing.T, w *world) {
+				type kept struct {
+					c    *conn
+					data []byte
+				}
+				var held []kept
+				w.until(10100 * ms)
+				w.set(func() { w.serve = func(c *conn, data []byte) { held = append(held, kept{c, data}) } })
+				w.until(10 * time.Minute)
+				w.set(func() { w.serve = answer })
+				for _, k := range held {
+					answer(k.c, k.data)
+				}
+				w.until(10*time.Minute + 30*time.Second)
+				synctest.Wait()
+				if up := w.reached(t, 10*time.Minute, Up); up > 10*time.Minute+10*ms {
+					t.Errorf("up at %v", up)
+				}
+				if _, _, ok := w.when(10*time.Minute+ms*10, func(e Event) bool { return e.Snapshot.State != Up }); ok {
+					t.Errorf("it left up again: %s", w.moves(10*time.Minute))
+				}
+				if s := w.m.Snapshot(); s.RTT > 10*ms {
+					t.Errorf("round trip %v", s.RTT)
+				}
+			})
+		})
+	}
+}
+
+func TestNameLookUp(t *testing.T) {
+	byName := Target{Heartbeat: "echo", Address: "gate.example.net:7000"}
+	t.Run("a name that is found", func(t *testing.T) {
+		watch(t, byName, nil, func(t *testing.T, w *world) {
+			w.until(5 * time.Second)
+			w.wantMoves(t, 0, "0s idle, 0s connecting, 4ms up")
+			if s := w.m.Snapshot(); s.Remote != serverAddr.String() {
+				t.Errorf("remote %q", s.Remote)
+			}
+		})
+	})
+	unknown := &net.DNSError{Err: "no such host", Name: "gate.example.net", IsNotFound: true}
+	t.Run("an unknown name", func(t *testing.T) {
+		watch(t, byName, func(w *world) {
+			w.lookUp = func(context.Context, string) ([]netip.Addr, error) { return nil, unknown }
+		}, func(t *testing.T, w *world) {
+			w.until(time.Minute)
+			w.wantMoves(t, 0, "0s idle, 0s connecting, 0s down name-not-found")
+			if n := len(w.m.Snapshot().Attempts); n < 4 || n > 7 {
+				t.Errorf("%d attempts in a minute, want the slowest pace", n)
+			}
+			if w.lookUps > 14 || len(w.dials) != 0 {
+				t.Errorf("%d look-ups, dials %v", w.lookUps, w.dials)
+			}
+			w.set(func() {
+				w.lookUp = func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{serverAddr.Addr()}, nil }
+			})
+			w.m.Reconnect()
+			w.until(61 * time.Second)
+			if w.state() != Up {
+				t.Errorf("%v after the name became known", w.state())
+			}
+		})
+	})
+	t.Run("a silent resolver", func(t *testing.T) {
+		watch(t, byName, func(w *world) {
+			w.lookUp = func(ctx context.Context, _ string) ([]netip.Addr, error) {
+				<-ctx.Done()
+				return nil, &net.DNSError{Err: ctx.Err().Error(), IsTimeout: true}
+			}
+		}, func(t *testing.T, w *world) {
+			w.until(30 * time.Second)
+			synctest.Wait()
+			down := w.reached(t, 0, Down)
+			_, e, _ := w.when(0, in(Down))
+			if e.Snapshot.Verdict.Cause != netcheck.ResolverUnreachable || down < 650*ms || down > 1105*ms {
+				t.Errorf("down at %v by %v", down, e.Snapshot.Verdict.Cause)
+			}
+			w.set(func() {
+				w.lookUp = func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{serverAddr.Addr()}, nil }
+			})
+			w.until(32 * time.Second)
+			synctest.Wait()
+			if up := w.reached(t, 30*time.Second, Up); up > 31100*ms {
+				t.Errorf("up at %v, the name answers since 30 s", up)
+			}
+		})
+	})
+	t.Run("one look-up lost", func(t *testing.T) {
+		watch(t, byName, func(w *world) {
+			w.lookUp = func(ctx context.Context, _ string) ([]netip.Addr, error) {
+				if w.lookUps == 1 {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				return []netip.Addr{serverAddr.Addr()}, nil
+			}
+		}, func(t *testing.T, w *world) {
+			w.until(5 * time.Second)
+			w.wantMoves(t, 0, "0s idle, 0s connecting, 404ms up")
+		})
+	})
+	t.Run("a failing resolver", func(t *testing.T) {
+		watch(t, byName, func(w *world) {
+			w.lookUp = func(context.Context, string) ([]netip.Addr, error) {
+				return nil, &net.DNSError{Err: "server misbehaving", IsTemporary: true}
+			}
+		}, func(t *testing.T, w *world) {
+			w.until(5 * time.Second)
+			synctest.Wait()
+			if _, e, _ := w.when(0, in(Down)); e.Snapshot.Verdict.Cause != netcheck.ResolverUnreachable {
+				t.Errorf("by %v", e.Snapshot.Verdict.Cause)
+			}
+		})
+	})
+	// The session stands while its name is lost: nobody asks for it.
+	t.Run("the name is lost while up", func(t *testing.T) {
+		watch(t, byName, nil, func(t *testing.T, w *world) {
+			w.until(5 * time.Second)
+			w.set(func() { w.lookUp = func(context.Context, string) ([]netip.Addr, error) { return nil, unknown } })
+			w.until(time.Minute)
+			w.wantMoves(t, 5*time.Second, "")
+		})
+	})
+}
+
+func TestBeforeConnecting(t *testing.T) {
+	t.Run("refused", func(t *testing.T) {
+		watch(t, echoTarget, func(w *world) { w.refuses = true }, func(t *testing.T, w *world) {
+			w.until(100 * ms)
+			w.wantMoves(t, 0, "0s idle, 0s connecting, 2ms down server-refused")
+		})
+	})
+	t.Run("silent", func(t *testing.T) {
+		watch(t, echoTarget, func(w *world) { w.lost = func(time.Duration) bool { return true } }, func(t *testing.T, w *world) {
+			w.until(20 * time.Second)
+			w.wantMoves(t, 0, "0s idle, 0s connecting, 1.1s down path-lost")
+			if got := fmt.Sprint(w.dialled(0, 1100*ms)); got != "[0s 400ms]" {
+				t.Errorf("dials at %s, want a second one beside the first after 0.4 s", got)
+			}
+			w.hole(0, 20*time.Second)
+			w.until(22 * time.Second)
+			synctest.Wait()
+			if up := w.reached(t, 20*time.Second, Up); up > 21100*ms {
+				t.Errorf("up at %v", up)
+			}
+		})
+	})
+	t.Run("accepts and says nothing", func(t *testing.T) {
+		watch(t, echoTarget, func(w *world) { w.serve = mute }, func(t *testing.T, w *world) {
+			w.until(time.Minute)
+			w.wantMoves(t, 0, "0s idle, 0s connecting, 1.1s down server-hung")
+			if len(w.conns) != 1 {
+				t.Errorf("%d connections were opened", len(w.conns))
+			}
+		})
+	})
+}
+
+func TestHeldUpForFiveSeconds(t *testing.T) {
+	for i := range 20 {
+		at := 10*time.Second + time.Duration(i)*37*ms
+		watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+			w.until(at)
+			w.set(func() { w.held = 5 * time.Second })
+			w.until(40 * time.Second)
+			synctest.Wait()
+			if at, _, ok := w.when(10*time.Second, in(Down)); ok {
+				t.Errorf("down at %v", at)
+			}
+			at, e, ok := w.when(10*time.Second, in(Suspect))
+			if !ok || e.Snapshot.Verdict.Cause != netcheck.Stalled {
+				t.Fatalf("not shown: %s", w.moves(10*time.Second))
+			}
+			if up := w.reached(t, at, Up); up > at+10*ms {
+				t.Errorf("held up at %v, up only at %v", at, up)
+			}
+			if s := w.m.Snapshot(); len(s.Outages) != 0 || len(w.dials) != 1 || s.RTT > 10*ms {
+				t.Errorf("%d outages, dials %v, round trip %v", len(s.Outages), w.dials, s.RTT)
+			}
+		})
+	}
+}
+
+// The server broke while this program did not run: the outage is found, with its own cause.
+func TestBrokenWhileHeldUp(t *testing.T) {
+	watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+		w.until(10100 * ms)
+		w.set(func() { w.held = 5 * time.Second })
+		w.hole(10200*ms, forever)
+		w.until(40 * time.Second)
+		synctest.Wait()
+		at, _, _ := w.when(10*time.Second, in(Suspect))
+		down, e, ok := w.when(at, in(Down))
+		if !ok || e.Snapshot.Verdict.Cause != netcheck.PathLost || down > at+3*time.Second {
+			t.Errorf("down at %v by %v after being held up until %v: %s", down, e.Snapshot.Verdict.Cause, at, w.moves(10*time.Second))
+		}
+	})
+}
+
+func TestSleep(t *testing.T) {
+	t.Run("while up", func(t *testing.T) {
+		watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+			w.until(10100 * ms)
+			w.set(func() { w.ahead = 8 * time.Hour })
+			w.until(30 * time.Second)
+			synctest.Wait()
+			at, e, ok := w.when(10*time.Second, in(Suspect))
+			if !ok || e.Snapshot.Verdict.Cause != netcheck.Asleep || at > 11600*ms {
+				t.Fatalf("not shown: %s", w.moves(10*time.Second))
+			}
+			if up := w.reached(t, at, Up); up > at+10*ms {
+				t.Errorf("up only at %v", up)
+			}
+			if s := w.m.Snapshot(); s.RTT != 2*oneWay || len(s.Outages) != 0 || len(w.dials) != 1 {
+				t.Errorf("round trip %v, %d outages, %d dials", s.RTT, len(s.Outages), len(w.dials))
+			}
+			// Detection goes on as before.
+			w.hole(30*time.Second, forever)
+			w.until(40 * time.Second)
+			synctest.Wait()
+			if down := w.reached(t, 30*time.Second, Down); down > 31200*ms {
+				t.Errorf("the next break is down only at %v", down)
+			}
+		})
+	})
+	t.Run("while down", func(t *testing.T) {
+		watch(t, echoTarget, func(w *world) { w.refuses = true }, func(t *testing.T, w *world) {
+			w.until(60 * time.Second)
+			w.set(func() { w.ahead = 8 * time.Hour })
+			w.until(90 * time.Second)
+			w.set(func() { w.refuses = false })
+			w.until(120 * time.Second)
+			synctest.Wait()
+			if w.state() != Up {
+				t.Fatalf("still %v; dials since the sleep: %v", w.state(), w.dialled(60*time.Second, forever))
+			}
+			if up := w.reached(t, 90*time.Second, Up); up > 91100*ms {
+				t.Errorf("up at %v", up)
+			}
+		})
+	})
+}
+
+// The peer talks all the time and answers nothing.
+func TestNoiseIsAProtocolError(t *testing.T) {
+	for _, every := range []time.Duration{20 * ms, 100 * ms, 200 * ms, 400 * ms} {
+		t.Run(every.String(), func(t *testing.T) {
+			watch(t, lineTarget, func(w *world) { w.serve = answerLine }, func(t *testing.T, w *world) {
+				w.until(10100 * ms)
+				w.set(func() { w.serve = mute })
+				stop := time.Now().Add(20 * time.Second)
+				for _, c := range w.conns {
+					go func() {
+						for time.Now().Before(stop) {
+							c.reply([]byte("\x1b[31mlog line\r\n"))
+							time.Sleep(every)
+						}
+					}()
+				}
+				w.until(31 * time.Second)
+				synctest.Wait()
+				down, e, ok := w.when(10*time.Second, in(Down))
+				if !ok || e.Snapshot.Verdict.Cause != netcheck.ProtocolError {
+					t.Fatalf("by %v: %s", e.Snapshot.Verdict.Cause, w.moves(10*time.Second))
+				}
+				// The first beat without an answer left at 10.5 s.
+				if down < 13500*ms || down > 15500*ms {
+					t.Errorf("down at %v, want 3 s after the first beat without an answer, or as long as an answer may take more", down)
+				}
+				for _, ev := range e.Snapshot.Verdict.Evidence {
+					if strings.ContainsAny(ev.Saw, "\x1b\r\n") {
+						t.Errorf("evidence %q", ev.Saw)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestOneByteASecond(t *testing.T) {
+	watch(t, lineTarget, func(w *world) { w.serve = answerLine }, func(t *testing.T, w *world) {
+		w.until(10100 * ms)
+		stop := w.start.Add(10 * time.Minute)
+		trickle := func(c *conn) {
+			go func() {
+				for time.Now().Before(stop) {
+					c.reply([]byte("x"))
+					time.Sleep(time.Second)
+				}
+			}()
+		}
+		w.set(func() { w.serve = mute; w.accept = trickle })
+		trickle(w.conns[0])
+		w.until(10*time.Minute + time.Second)
+		synctest.Wait()
+		if down := w.reached(t, 10*time.Second, Down); down > 15*time.Second {
+			t.Errorf("down at %v", down)
+		}
+		if _, _, ok := w.when(16*time.Second, in(Up)); ok {
+			t.Errorf("it came up again: %s", w.moves(10*time.Second))
+		}
+		if n := len(w.dials); n > 200 {
+			t.Errorf("%d dials", n)
+		}
+	})
+}
+
+func TestFloodOfMegabytes(t *testing.T) {
+	for _, what := range []string{"x", "\n", "PONG 9999999999\n", "\x1b]0;"} {
+		t.Run(fmt.Sprintf("%q", what), func(t *testing.T) {
+			flood := []byte(strings.Repeat(what, 1<<20/len(what)))
+			watch(t, lineTarget, func(w *world) { w.serve = answerLine }, func(t *testing.T, w *world) {
+				w.until(10100 * ms)
+				w.set(func() {
+					w.serve = func(c *conn, data []byte) {
+						c.reply(flood)
+						c.reply([]byte("\n"))
+						answerLine(c, data)
+					}
+				})
+				w.until(20 * time.Second)
+				w.wantMoves(t, 10*time.Second, "")
+			})
+		})
+	}
+}
+
+// A peer that answers a beat of somebody else, or the same answer again and again, is not answering.
+func TestForeignAnswers(t *testing.T) {
+	for _, what := range []string{"PONG 9999999999\n", "PONG 1\n"} {
+		watch(t, lineTarget, func(w *world) { w.serve = answerLine }, func(t *testing.T, w *world) {
+			w.until(10100 * ms)
+			w.set(func() { w.serve = func(c *conn, _ []byte) { c.reply([]byte(what)) } })
+			w.until(30 * time.Second)
+			synctest.Wait()
+			down, e, ok := w.when(10*time.Second, in(Down))
+			if !ok || e.Snapshot.Verdict.Cause != netcheck.ProtocolError || down > 17*time.Second {
+				t.Errorf("%q: %s", what, w.moves(10*time.Second))
+			}
+		})
+	}
+}
+
+// Heartbeat none: the kernel asks after a second of quiet, and an acknowledgement older than 1.4 s is overdue.
+func TestSilenceWithoutAHeartbeat(t *testing.T) {
+	watch(t, noneTarget, nil, func(t *testing.T, w *world) {
+		w.until(20 * time.Second)
+		w.wantMoves(t, 0, "0s idle, 0s connecting, 2ms up")
+		c := w.conns[0]
+		c.mu.Lock()
+		acked := c.lastAck.Sub(w.start)
+		c.mu.Unlock()
+		w.hole(20*time.Second, forever)
+		w.until(30 * time.Second)
+		synctest.Wait()
+		suspect, down := w.reached(t, 20*time.Second, Suspect), w.reached(t, 20*time.Second, Down)
+		if late := suspect - acked; late < 1400*ms || late > 1450*ms {
+			t.Errorf("suspect %v after the last acknowledgement, want 1.4 s", late)
+		}
+		if late := down - suspect; late != 420*ms {
+			t.Errorf("down %v later, want 0.42 s", late)
+		}
+	})
+	t.Run("the kernel tells nothing", func(t *testing.T) {
+		watch(t, noneTarget, func(w *world) { w.noInfo = true }, func(t *testing.T, w *world) {
+			w.until(20 * time.Second)
+			w.hole(20*time.Second, forever)
+			w.until(40 * time.Second)
+			synctest.Wait()
+			w.reached(t, 20*time.Second, Down) // by the kernel's keepalive, which gives up
+		})
+	})
+	t.Run("a stopped server is not noticed, and that is said", func(t *testing.T) {
+		watch(t, noneTarget, func(w *world) { w.serve = mute }, func(t *testing.T, w *world) {
+			w.until(time.Minute)
+			w.wantMoves(t, 0, "0s idle, 0s connecting, 2ms up")
+			ev := w.m.Snapshot().Evidence
+			if last := ev[len(ev)-1]; last.Hop != netcheck.HopService || last.Seen != netcheck.SeenUnknown {
+				t.Errorf("evidence %+v", last)
+			}
+		})
+	})
+}
+
+// Where the system tells nothing of ways, silence is noticed all the same.
+func TestSystemWithoutWays(t *testing.T) {
+	watch(t, echoTarget, func(w *world) {
+		w.noInfo = true
+		w.route = func(netip.Addr) (netcheck.Way, error) { return netcheck.Way{}, netcheck.ErrUnsupported }
+		w.judged = func(netcheck.Way) netcheck.LinkState { return netcheck.LinkUnknown }
+	}, func(t *testing.T, w *world) {
+		w.until(10 * time.Second)
+		if w.state() != Up {
+			t.Fatal(w.state())
+		}
+		w.hole(10*time.Second, 20*time.Second)
+		w.until(30 * time.Second)
+		synctest.Wait()
+		w.reached(t, 10*time.Second, Down)
+		if up := w.reached(t, 20*time.Second, Up); up > 21100*ms {
+			t.Errorf("up at %v", up)
+		}
+	})
+}
+
+// Run returns when everything that it started has ended.
+func TestRunLeavesNothingBehind(t *testing.T) {
+	t.Run("a click that comes with the end", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.hub = w.newHub(0)
+			target := echoTarget
+			target.Name, target.Address = "office", serverAddr.String()
+			m, err := newMonitor(w.hub, target, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			real, dials := w.hub.sys.dial, 0
+			w.hub.sys.dial = func(ctx context.Context, a netip.AddrPort, k Keepalive) (net.Conn, error) {
+				if dials++; dials == 1 {
+					<-ctx.Done()
+					m.Reconnect()
+					return nil, ctx.Err()
+				}
+				return real(ctx, a, k)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 100*ms)
+			defer cancel()
+			defer context.AfterFunc(ctx, m.stop)()
+			m.run(ctx)
+			before := m.Snapshot().Seq
+			synctest.Wait()
+			if dials != 1 || m.Snapshot().Seq != before {
+				t.Errorf("%d dials, want none after the end", dials-1)
+			}
+		})
+	})
+}
+
+func TestTrace(t *testing.T) {
+	watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+		w.until(100*time.Second + 600*ms)
+		got := w.m.trace.samples(time.Now())
+		if len(got) != 60 {
+			t.Fatalf("%d samples, want 60", len(got))
+		}
+		for i, s := range got {
+			if s.RTT != 2*oneWay || i > 0 && s.Time.Sub(got[i-1].Time) != time.Second {
+				t.Errorf("sample %d: %+v", i, s)
+			}
+		}
+		w.hole(101*time.Second, 111*time.Second)
+		w.until(120 * time.Second)
+		for _, s := range w.m.trace.samples(time.Now()) {
+			if at := s.Time.Sub(w.start); at > 102*time.Second && at < 110*time.Second {
+				t.Errorf("a sample at %v, within the gap", at)
+			}
+		}
+	})
+}
