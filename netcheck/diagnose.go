@@ -140,8 +140,8 @@ func refused(f *Facts) finding {
 	case f.Fresh != Refused:
 		return finding{}
 	case f.FreshICMP.Prohibited(), f.FreshICMP.PortUnreachable() && f.FreshICMP.Sender != f.Way.Destination:
-		// A firewall's REJECT says "port unreachable" in its own name.
-		return finding{Cause: PathProhibited, also: []Cause{ServerRefused}, sender: f.FreshICMP.Sender}
+		// A firewall rejects in its own name, the connection perhaps, or only the probes beside it.
+		return finding{Cause: ServerRefused, also: []Cause{PathProhibited}, sender: f.FreshICMP.Sender}
 	}
 	return is(ServerRefused)
 }
@@ -191,7 +191,7 @@ func (f *Facts) gatewayDead() bool {
 
 // gatewayAlive reports whether the gateway, or anybody behind it, answered since the round began.
 func (f *Facts) gatewayAlive() bool {
-	return f.Gateway == Answered || f.Gateway == Refused || f.GatewayConfirmed || f.LastHop.IsValid() || f.hostAlive()
+	return f.Gateway == Answered || f.Gateway == Refused || f.GatewayConfirmed || f.LastHop.IsValid() || !f.FreshICMP.IsZero() || f.hostAlive()
 }
 
 // acknowledged: the peer's kernel takes what its program does not answer, so the whole way is in order. A fresh
@@ -228,6 +228,11 @@ func silent(f *Facts) finding {
 		return wait
 	case onLink:
 		return is(ServerUnreachable)
+	case f.FreshICMP.HostUnreachable():
+		return finding{Cause: ServerUnreachable, sender: f.FreshICMP.Sender} // its last router has asked for it in vain
+	case f.FreshICMP.Prohibited():
+		// It forbids the probe; TCP itself has not heard it.
+		return finding{Cause: PathLost, also: []Cause{ServerUnreachable, PathProhibited}, sender: f.FreshICMP.Sender}
 	case f.gatewayAlive():
 		return is(PathLost, ServerUnreachable)
 	case f.Way.Index == 0 && f.Gateway == NotAsked:

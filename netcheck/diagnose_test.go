@@ -65,7 +65,7 @@ var diagnoseCases = []struct {
 	{"nothing listens", Facts{Way: eth0, Link: LinkWhole, Fresh: Refused}, ServerRefused, nil},
 	{"nothing listens, on this computer", Facts{Way: local, Link: LinkWhole, Fresh: Refused}, ServerRefused, nil},
 	{"the server's own port unreachable", Facts{Way: eth0, Link: LinkWhole, Fresh: Refused, FreshICMP: icmp(3, 3, eth0.Destination)}, ServerRefused, nil},
-	{"a firewall's port unreachable", Facts{Way: eth0, Link: LinkWhole, Fresh: Refused, FreshICMP: icmp(3, 3, router)}, PathProhibited, []Cause{ServerRefused}},
+	{"a firewall's port unreachable", Facts{Way: eth0, Link: LinkWhole, Fresh: Refused, FreshICMP: icmp(3, 3, router)}, ServerRefused, []Cause{PathProhibited}},
 
 	{"host unreachable, the host answers UDP", Facts{Way: eth0, Link: LinkWhole, Fresh: Unreachable, FreshErrno: syscall.EHOSTUNREACH, Host: Answered}, PathProhibited, nil},
 	{"administratively prohibited", Facts{Way: eth0, Link: LinkWhole, Fresh: Unreachable, FreshErrno: syscall.EHOSTUNREACH, FreshICMP: icmp(3, 13, router)}, PathProhibited, nil},
@@ -85,6 +85,8 @@ var diagnoseCases = []struct {
 	{"port filtered", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Host: Refused}, PortFiltered, []Cause{PathLost}},
 	{"silent, on this computer", Facts{Way: local, Link: LinkWhole, Fresh: Silent}, PortFiltered, []Cause{ServerHung}},
 	{"silent, gateway answers", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Answered, Host: Silent}, PathLost, []Cause{ServerUnreachable}},
+	{"silent, a probe was told that the host is not there", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, FreshICMP: icmp(3, 1, router)}, ServerUnreachable, nil},
+	{"silent, a probe was told that it is prohibited", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, FreshICMP: icmp(3, 13, router)}, PathLost, []Cause{ServerUnreachable, PathProhibited}},
 	{"silent, gateway confirmed by ARP", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Silent, GatewayConfirmed: true, GatewayUsedTo: No}, PathLost, []Cause{ServerUnreachable}},
 	{"silent, gateway silent, a station behind it answers", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Silent, LastHop: router}, PathLost, []Cause{ServerUnreachable}},
 	{"silent, gateway's ARP unanswered", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Silent, GatewayNeighbour: NeighbourIncomplete}, GatewayUnreachable, nil},

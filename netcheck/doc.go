@@ -10,6 +10,7 @@ package netcheck
 import (
 	"errors"
 	"net/netip"
+	"syscall"
 	"time"
 )
 
@@ -46,7 +47,7 @@ type GatewayAnswer struct {
 // A PathAnswer is what AskPath has found out so far.
 type PathAnswer struct {
 	Deepest netip.Addr    // the deepest station that answered; invalid none
-	TTL     int           // how many hops away it is; 0 not known
+	TTL     int           // how many hops away it is, at most; 0 not known
 	RTT     time.Duration // of its answer
 	Host    Outcome       // Answered: the destination's host itself answered; Asked until then; Silent at the end
 	HostRTT time.Duration // of that answer
@@ -91,4 +92,18 @@ func (e ICMPError) HostUnreachable() bool {
 // NetUnreachable reports whether a router on the way knows no route (code 0).
 func (e ICMPError) NetUnreachable() bool {
 	return !e.IsZero() && e.Code == 0 && (!e.V6 && e.Type == 3 || e.V6 && e.Type == 1)
+}
+
+// Errno is what connect(2) makes of the error: EHOSTUNREACH, ENETUNREACH, ECONNREFUSED; 0 for an error that ends no
+// connection attempt.
+func (e ICMPError) Errno() syscall.Errno {
+	switch {
+	case e.PortUnreachable():
+		return syscall.ECONNREFUSED
+	case e.NetUnreachable():
+		return syscall.ENETUNREACH
+	case e.Prohibited(), e.HostUnreachable():
+		return syscall.EHOSTUNREACH
+	}
+	return 0
 }

@@ -213,7 +213,16 @@ func newHost(t testing.TB) *host {
 	lo, err := h.LinkByName("lo")
 	must(t, err)
 	must(t, h.LinkSetUp(lo))
+	h.set(t, "/proc/sys/net/ipv6/conf/default/accept_dad", "0")
 	return h
+}
+
+// set writes a setting of the namespace.
+func (h *host) set(t testing.TB, file, value string) {
+	t.Helper()
+	var err error
+	h.do(func() { err = os.WriteFile(file, []byte(value), 0) })
+	must(t, err)
 }
 
 // do runs f in the namespace.
