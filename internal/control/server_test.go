@@ -684,3 +684,28 @@ func (m *memory) Edit(_ bool, changes ...config.Change) error {
 	}
 	return err
 }
+
+// A stream on which nothing happens outlasts every time limit that a request has.
+func TestAQuietStreamStays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes longer than a slow request may")
+	}
+	t.Parallel()
+	e := newEngine("a")
+	_, c := start(t, &Server{Engine: e})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*bodyWithin)
+	defer cancel()
+	n := 0
+	for o, err := range c.Events(ctx, false) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n == 2 {
+			if o.State != "down" {
+				t.Errorf("got %s", o.State)
+			}
+			break
+		}
+		time.AfterFunc(bodyWithin+time.Second, func() { e.change("a", monitor.StateEvent, down) })
+	}
+}
