@@ -12,11 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func (s LinkState) testName() string {
-	return [...]string{"unknown", "whole", "gone", "disabled", "no carrier", "address changed", "no address", "no route", "moved"}[s]
-}
-
-// net4 and net6 are the same small world in both families.
+// A world is a small network, the same in both families.
 type world struct{ client, other, prefix, gateway, server, onLink, gateway2, client2, vpn string }
 
 var worlds = map[string]world{
@@ -132,7 +128,7 @@ func TestIntegrationJudge(t *testing.T) {
 					t.Fatalf("Egress(%v) = %+v, %v; want %+v", dst, w, err, want)
 				}
 				if got := Judge(w); got != LinkWhole {
-					t.Fatalf("before: %v", got.testName())
+					t.Fatalf("before: %v", got)
 				}
 				tt.fault(t, v, eth)
 				var got LinkState
@@ -142,7 +138,7 @@ func TestIntegrationJudge(t *testing.T) {
 					}
 				}
 				if got != tt.want {
-					t.Errorf("got %v, want %v", got.testName(), tt.want.testName())
+					t.Errorf("got %v, want %v", got, tt.want)
 				}
 			})
 		}
@@ -159,7 +155,7 @@ func TestIntegrationEgress(t *testing.T) {
 			t.Errorf("no interface: Egress(%v) = %+v, %v; want ENETUNREACH", dst, w, err)
 		}
 		if _, s, err := Alive(ip(dst)); s != LinkNoRoute || !errors.Is(err, unix.ENETUNREACH) {
-			t.Errorf("no interface: Alive(%v) = %v, %v; want no route", dst, s.testName(), err)
+			t.Errorf("no interface: Alive(%v) = %v, %v; want no route", dst, s, err)
 		}
 	}
 	lo := mustLink(t, "lo").Attrs().Index
@@ -169,7 +165,7 @@ func TestIntegrationEgress(t *testing.T) {
 			t.Errorf("Egress(%v) = %+v, %v; want loopback", dst, w, err)
 		}
 		if got := Judge(w); got != LinkWhole {
-			t.Errorf("Judge of %v: %v", dst, got.testName())
+			t.Errorf("Judge of %v: %v", dst, got)
 		}
 	}
 	eth := cable(t, "eth9", "192.0.2.10/24", "2001:db8:1::10/64")
@@ -181,11 +177,11 @@ func TestIntegrationEgress(t *testing.T) {
 			return err == nil && w.Loopback
 		})
 		if got := Judge(w); got != LinkWhole {
-			t.Errorf("own address %v: %v", own, got.testName())
+			t.Errorf("own address %v: %v", own, got)
 		}
 		defer func() {
 			if got := Judge(w); !got.Broken() {
-				t.Errorf("own address %v gone: %v", own, got.testName())
+				t.Errorf("own address %v gone: %v", own, got)
 			}
 		}()
 	}
@@ -196,7 +192,7 @@ func TestIntegrationEgress(t *testing.T) {
 			t.Errorf("Egress(%v) = %+v, %v", dst, w, err)
 		}
 		if got := Judge(w); got != LinkWhole {
-			t.Errorf("Judge of %v: %v", dst, got.testName())
+			t.Errorf("Judge of %v: %v", dst, got)
 		}
 	}
 	if w, err := Egress(ip("fe80::1%none")); !errors.Is(err, unix.ENODEV) {
@@ -210,7 +206,7 @@ func TestIntegrationEgress(t *testing.T) {
 		t.Errorf("by an IPv6 next hop: %+v, %v", w, err)
 	}
 	if got := Judge(w); got != LinkWhole {
-		t.Errorf("by an IPv6 next hop: %v", got.testName())
+		t.Errorf("by an IPv6 next hop: %v", got)
 	}
 	// Several next hops: a session's may be either.
 	cable(t, "eth8", "198.51.100.10/24")
@@ -221,7 +217,7 @@ func TestIntegrationEgress(t *testing.T) {
 		{Index: mustLink(t, "eth8").Attrs().Index, Source: ip("198.51.100.10"), Gateway: ip("198.51.100.1"), Destination: ip("203.0.113.7")},
 	} {
 		if got := Judge(w); got != LinkWhole && got != LinkMoved {
-			t.Errorf("one of two next hops: %v", got.testName())
+			t.Errorf("one of two next hops: %v", got)
 		}
 	}
 	must(t, netlink.LinkDel(eth))
@@ -273,7 +269,7 @@ func TestIntegrationNeighbour(t *testing.T) {
 
 func TestJudgeUnknown(t *testing.T) {
 	if got := Judge(Way{}); got != LinkUnknown {
-		t.Errorf("the zero Way: %v, want unknown", got.testName())
+		t.Errorf("the zero Way: %v, want unknown", got)
 	}
 }
 

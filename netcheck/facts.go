@@ -1,6 +1,7 @@
 package netcheck
 
 import (
+	"fmt"
 	"net/netip"
 	"syscall"
 )
@@ -34,6 +35,16 @@ const (
 
 // Broken reports whether the state is a break on this computer.
 func (s LinkState) Broken() bool { return s >= LinkGone && s <= LinkNoRoute }
+
+var linkStateNames = [...]string{"not known", "whole", "gone", "disabled", "no carrier", "address changed", "no address", "no route", "moved"}
+
+// String returns a few English words for logs.
+func (s LinkState) String() string {
+	if int(s) < len(linkStateNames) {
+		return linkStateNames[s]
+	}
+	return fmt.Sprintf("link state %d", uint8(s))
+}
 
 // Cause of a broken LinkState; CauseNone otherwise.
 func (s LinkState) Cause() Cause {

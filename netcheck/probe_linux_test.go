@@ -120,6 +120,31 @@ func TestIntegrationProbes(t *testing.T) {
 				t.Errorf("AskPath sent %d packets", n)
 			}
 			t.Logf("gateway %v by %s, host %v", g.RTT, g.How, p.HostRTT)
+
+			// Nothing of this needs a privilege.
+			must(t, syscall.Setresgid(65534, 65534, 65534))
+			must(t, syscall.Setresuid(65534, 65534, 65534))
+			within(time.Second, func(ctx context.Context) {
+				if g := AskGateway(ctx, l.way); g.Outcome != Answered {
+					t.Errorf("as nobody: gateway %+v", g)
+				}
+				if p := AskPath(ctx, l.way, netip.AddrPortFrom(l.dst, 7000), nil); p.Host != Answered {
+					t.Errorf("as nobody: path %+v", p)
+				}
+				if w, s, err := Alive(l.dst); err != nil || s != LinkWhole || w != l.way {
+					t.Errorf("as nobody: %+v %v %v", w, s, err)
+				}
+				if s, age := Neighbour(l.way); s != NeighbourPresent || age < 0 {
+					t.Errorf("as nobody: neighbour %v, %v", s, age)
+				}
+			})
+			w := NewWatcher(nil)
+			w.Bear(l.way.Index)
+			heard := listen(t, w)
+			heard.quiet(t)
+			if w.Stats().CarrierReads == 0 || w.Stats().Resubscribed != 0 {
+				t.Errorf("as nobody: %+v", w.Stats())
+			}
 		})
 		for _, tt := range []struct {
 			name  string
