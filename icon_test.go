@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,9 +14,11 @@ import (
 
 // A panel stands in for fleet and tray: it counts looks and keeps what was shown.
 type panel struct {
+	events chan monitor.Event
+
+	mu      sync.Mutex // guards all below
 	state   monitor.State
 	stalled []string
-	events  chan monitor.Event
 	looks   int
 	shown   []ui.Look
 	at      []time.Time
@@ -35,13 +38,17 @@ func (p *panel) icon() icon {
 				return monitor.Event{}, ctx.Err()
 			}
 		},
-		close: func() { p.closed = true },
+		close: func() { p.with(func() { p.closed = true }) },
 		snapshots: func() []monitor.Snapshot {
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			p.looks++
 			return []monitor.Snapshot{{Time: time.Now(), Target: monitor.Target{Name: "office", Address: "192.0.2.7:7000"}, State: p.state, Since: time.Now()}}
 		},
-		stalled: func(time.Time) []string { return p.stalled },
+		stalled: func(time.Time) (names []string) { p.with(func() { names = p.stalled }); return names },
 		show: func(v ui.Tray) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			if n := len(p.shown); n == 0 || p.shown[n-1] != v.Look {
 				p.shown, p.at = append(p.shown, v.Look), append(p.at, time.Now())
 			}
@@ -50,7 +57,22 @@ func (p *panel) icon() icon {
 	}
 }
 
-func (p *panel) last() ui.Look { return p.shown[len(p.shown)-1] }
+// with runs f while nobody else touches p: a sleep in a bubble is no synchronization.
+func (p *panel) with(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+}
+
+func (p *panel) last() (look ui.Look) {
+	p.with(func() { look = p.shown[len(p.shown)-1] })
+	return look
+}
+
+func (p *panel) counted() (n int) {
+	p.with(func() { n = p.looks })
+	return n
+}
 
 func feeding(t *testing.T, state monitor.State, f func(t *testing.T, p *panel)) {
 	synctest.Test(t, func(t *testing.T) {
@@ -64,19 +86,21 @@ func feeding(t *testing.T, state monitor.State, f func(t *testing.T, p *panel)) 
 		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("ended with %v", err)
 		}
-		if !p.closed {
-			t.Error("the subscription was left open")
-		}
+		p.with(func() {
+			if !p.closed {
+				t.Error("the subscription was left open")
+			}
+		})
 	})
 }
 
 func TestPausedIconWakesNobody(t *testing.T) {
 	feeding(t, monitor.Idle, func(t *testing.T, p *panel) {
-		before := p.looks
+		before := p.counted()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if p.looks != before {
-			t.Errorf("%d looks in an hour of pause, want none", p.looks-before)
+		if got := p.counted(); got != before {
+			t.Errorf("%d looks in an hour of pause, want none", got-before)
 		}
 		if p.last() != ui.LookPaused {
 			t.Errorf("shows %v", p.last())
@@ -87,7 +111,7 @@ func TestPausedIconWakesNobody(t *testing.T) {
 func TestIconFollowsEventsAtOnce(t *testing.T) {
 	feeding(t, monitor.Up, func(t *testing.T, p *panel) {
 		time.Sleep(300 * time.Millisecond)
-		p.state = monitor.Down
+		p.with(func() { p.state = monitor.Down })
 		start := time.Now()
 		for range 1000 { // a burst costs few looks
 			p.events <- monitor.Event{}
@@ -95,11 +119,13 @@ func TestIconFollowsEventsAtOnce(t *testing.T) {
 		synctest.Wait()
 		time.Sleep(iconGap)
 		synctest.Wait()
-		if p.last() != ui.LookDown || p.at[len(p.at)-1].Sub(start) > 0 {
-			t.Errorf("shows %v after %v, want down at once", p.last(), p.at[len(p.at)-1].Sub(start))
+		var took time.Duration
+		p.with(func() { took = p.at[len(p.at)-1].Sub(start) })
+		if p.last() != ui.LookDown || took > 0 {
+			t.Errorf("shows %v after %v, want down at once", p.last(), took)
 		}
-		if p.looks > 4 {
-			t.Errorf("%d looks for a burst", p.looks)
+		if got := p.counted(); got > 4 {
+			t.Errorf("%d looks for a burst", got)
 		}
 	})
 }
@@ -107,22 +133,24 @@ func TestIconFollowsEventsAtOnce(t *testing.T) {
 func TestIconOfAStalledEngine(t *testing.T) {
 	feeding(t, monitor.Up, func(t *testing.T, p *panel) {
 		// A moment of it is what the program sees of itself after it was stopped: never shown.
-		p.stalled = []string{"office"}
+		p.with(func() { p.stalled = []string{"office"} })
 		time.Sleep(stallCheck)
 		synctest.Wait()
-		p.stalled = nil
+		p.with(func() { p.stalled = nil })
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if p.last() != ui.LookUp || len(p.shown) != 1 {
-			t.Errorf("showed %v, want only up", p.shown)
-		}
-		p.stalled = []string{"office"}
+		p.with(func() {
+			if len(p.shown) != 1 || p.shown[0] != ui.LookUp {
+				t.Errorf("showed %v, want only up", p.shown)
+			}
+		})
+		p.with(func() { p.stalled = []string{"office"} })
 		time.Sleep(stallCheck + stallAgain)
 		synctest.Wait()
 		if p.last() != ui.LookUnknown {
 			t.Errorf("shows %v over an engine that does not judge", p.last())
 		}
-		p.stalled = nil
+		p.with(func() { p.stalled = nil })
 		time.Sleep(stallCheck)
 		synctest.Wait()
 		if p.last() != ui.LookUp {

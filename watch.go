@@ -78,7 +78,7 @@ func (p *program) watch(ctx context.Context, cmd *cobra.Command, w watchFlags, f
 	return running(ctx, engine, func(ctx context.Context) error {
 		return untilUnread(ctx, p.out, func(ctx context.Context) error {
 			if live {
-				return p.draw(ctx, fleet, next, note)
+				return p.draw(ctx, fleet, next, targets, note)
 			}
 			return p.print(ctx, next, note)
 		})
@@ -130,10 +130,14 @@ func skipUnstarted(next nextEvent) nextEvent {
 }
 
 // draw shows the live view until ctx ends or the person asks for the end.
-func (p *program) draw(ctx context.Context, fleet *monitor.Fleet, next nextEvent, note string) error {
+func (p *program) draw(ctx context.Context, fleet *monitor.Fleet, next nextEvent, targets []monitor.Target, note string) error {
+	names := make([]string, len(targets))
+	for i, t := range targets {
+		names[i] = t.Name
+	}
 	view := terminal.Live{
 		Next: next, Reconnect: fleet.Reconnect, Pause: fleet.Pause, Resume: fleet.Resume,
-		Lang: p.language("", p.getenv), Glyphs: p.glyphs(), Colour: p.coloured(), Note: note,
+		Lang: p.language("", p.getenv), Glyphs: p.glyphs(), Colour: p.coloured(), Note: note, Order: names,
 	}
 	return view.Run(ctx, p.out)
 }

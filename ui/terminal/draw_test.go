@@ -56,7 +56,7 @@ func named(s monitor.Snapshot, address string) monitor.Snapshot {
 // picture draws snapshots on a screen of that size, and returns what stands there.
 func picture(t *testing.T, columns, rows int, l Live, snaps ...monitor.Snapshot) (string, time.Duration) {
 	t.Helper()
-	m := &model{index: make(map[string]*block)}
+	m := newModel(l.Order)
 	for _, s := range snaps {
 		m.apply(monitor.Event{Snapshot: s})
 	}
@@ -157,7 +157,7 @@ func TestWhenToDrawAgain(t *testing.T) {
 
 // A second drawing writes only the rows that changed.
 func TestOnlyWhatChangedIsWritten(t *testing.T) {
-	m := &model{index: make(map[string]*block)}
+	m := newModel(nil)
 	l := Live{Lang: ui.English, Glyphs: Drawn()}
 	term := newVT(100, 30)
 	s := &screen{out: term, columns: 100, rows: 30}
@@ -183,6 +183,33 @@ func TestOnlyWhatChangedIsWritten(t *testing.T) {
 	}
 	if !strings.Contains(term.String(), "Attempt 11 in 2.1 s") {
 		t.Errorf("the countdown is not on the screen:\n%s", term)
+	}
+}
+
+func TestOrder(t *testing.T) {
+	m := newModel([]string{"a", "b", "c", "d"})
+	for _, step := range []struct {
+		event monitor.Event
+		want  string
+	}{
+		{monitor.Event{Snapshot: up("c")}, "c"},
+		{monitor.Event{Snapshot: up("added")}, "c added"},
+		{monitor.Event{Snapshot: up("a")}, "a c added"},
+		{monitor.Event{Snapshot: up("later")}, "a c added later"},
+		{monitor.Event{Snapshot: up("b")}, "a b c added later"},
+		{monitor.Event{Snapshot: down("a")}, "a b c added later"},
+		{monitor.Event{Snapshot: up("c"), Removed: true}, "a b added later"},
+		{monitor.Event{Snapshot: up("c"), Removed: true}, "a b added later"},
+		{monitor.Event{Snapshot: up("d")}, "a b d added later"},
+	} {
+		m.apply(step.event)
+		var got []string
+		for _, b := range m.blocks {
+			got = append(got, b.snapshot.Target.Name)
+		}
+		if strings.Join(got, " ") != step.want {
+			t.Errorf("after %s: %v, want %s", step.event.Snapshot.Target.Name, got, step.want)
+		}
 	}
 }
 

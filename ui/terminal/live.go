@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -24,6 +26,9 @@ type Live struct {
 	Glyphs Glyphs
 	Colour bool
 	Note   string // said in the first line; empty nothing
+
+	// Order is the names of the targets as they are to be listed; others come behind them.
+	Order []string
 }
 
 // drawGap is the least time between two drawings: no eye follows more than ten a second.
@@ -32,8 +37,29 @@ const drawGap = 100 * time.Millisecond
 // A model is what the events have told so far.
 type model struct {
 	mu     sync.Mutex // guards all below
-	blocks []*block   // in the order in which the targets were first heard of
+	blocks []*block   // in the order of rank, then as they were first heard of
 	index  map[string]*block
+	rank   map[string]int // never changed
+}
+
+func newModel(order []string) *model {
+	m := &model{index: make(map[string]*block), rank: make(map[string]int, len(order))}
+	for i, name := range order {
+		m.rank[name] = i
+	}
+	return m
+}
+
+// place is where a target belongs among the blocks.
+func (m *model) place(name string) int {
+	rank, known := m.rank[name]
+	if !known {
+		return len(m.blocks)
+	}
+	return sort.Search(len(m.blocks), func(i int) bool {
+		r, known := m.rank[m.blocks[i].snapshot.Target.Name]
+		return !known || r > rank
+	})
 }
 
 func (m *model) apply(e monitor.Event) {
@@ -46,7 +72,7 @@ func (m *model) apply(e monitor.Event) {
 		delete(m.index, name)
 		for i := range m.blocks {
 			if m.blocks[i] == b {
-				m.blocks = append(m.blocks[:i:i], m.blocks[i+1:]...)
+				m.blocks = slices.Delete(m.blocks, i, i+1)
 				break
 			}
 		}
@@ -54,7 +80,7 @@ func (m *model) apply(e monitor.Event) {
 	case b == nil:
 		b = &block{snapshot: e.Snapshot}
 		m.index[name] = b
-		m.blocks = append(m.blocks, b)
+		m.blocks = slices.Insert(m.blocks, m.place(name), b)
 	default:
 		b.snapshot, b.viewed = e.Snapshot, time.Time{}
 	}
@@ -68,7 +94,7 @@ func (l *Live) Run(ctx context.Context, out *os.File) (err error) {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	m := &model{index: make(map[string]*block)}
+	m := newModel(l.Order)
 	s := &screen{out: out, colour: l.Colour, ascii: l.Glyphs.ascii}
 
 	changed := make(chan struct{}, 1)
