@@ -268,7 +268,8 @@ func (m *Monitor) dialled(t *trouble, ctx context.Context, dst netip.AddrPort, s
 	t.fresh, t.freshAt = s, now
 	t.facts.FreshBeat = netcheck.Asked
 	m.set(timerDecide, max(m.timers[timerDecide], now+secondLook))
-	m.asking.Go(func() { m.askFresh(ctx, t, s) })
+	interval := m.s.Target.Interval
+	m.asking.Go(func() { m.askFresh(ctx, t, s, interval) })
 }
 
 // freshStands: with heartbeat none an accepted connection is all the answer there is. A server that hung up on the last
@@ -336,7 +337,7 @@ func (m *Monitor) dialFailed(t *trouble, err error, where string, took, now time
 }
 
 // askFresh asks on a fresh connection until it answers, ends, or nobody wants to know any more.
-func (m *Monitor) askFresh(ctx context.Context, t *trouble, s *session) {
+func (m *Monitor) askFresh(ctx context.Context, t *trouble, s *session, interval time.Duration) {
 	stop := context.AfterFunc(ctx, func() { _ = s.conn.SetDeadline(errFarPast) })
 	defer stop()
 	var buf [512]byte
@@ -346,7 +347,7 @@ func (m *Monitor) askFresh(ctx context.Context, t *trouble, s *session) {
 			m.post(func() { m.freshEnded(t, s, err) })
 			return
 		}
-		until := now + m.s.Target.Interval
+		until := now + interval
 		for m.hub.now() < until && ctx.Err() == nil {
 			_ = s.conn.SetReadDeadline(m.hub.base.Add(until))
 			if ctx.Err() != nil {
