@@ -275,11 +275,11 @@ func (m *Monitor) dialled(t *trouble, ctx context.Context, dst netip.AddrPort, s
 // freshStands: with heartbeat none an accepted connection is all the answer there is. A server that hung up on the last
 // one at once has to hold this one for a moment first.
 func (m *Monitor) freshStands(t *trouble, s *session, now time.Duration) {
+	t.fresh, t.freshAt = s, now
 	if m.shortRow == 0 {
 		m.freshAnswered(t, s, 0)
 		return
 	}
-	t.fresh, t.freshAt = s, now
 	t.facts.FreshBeat = netcheck.Asked
 	ctx := t.dialCtx
 	m.asking.Go(func() {
@@ -296,6 +296,10 @@ func (m *Monitor) freshStands(t *trouble, s *session, now time.Duration) {
 		case ctx.Err() != nil:
 			_ = s.conn.Close()
 		case n > 0 || isTimeout(err):
+			if !stop() {
+				_ = s.conn.Close()
+				return
+			}
 			m.post(func() { m.freshAnswered(t, s, 0) })
 		default:
 			m.post(func() { m.freshEnded(t, s, err) })
@@ -356,6 +360,10 @@ func (m *Monitor) askFresh(ctx context.Context, t *trouble, s *session, interval
 			n, err := s.conn.Read(buf[:])
 			if n > 0 {
 				if k, rtt := s.feed(buf[:n], m.hub.now()); k > 0 {
+					if !stop() { // nobody wants to know any more, and its deadlines are being put to the past
+						_ = s.conn.Close()
+						return
+					}
 					m.post(func() { m.freshAnswered(t, s, rtt) })
 					return
 				}
@@ -373,7 +381,7 @@ func (m *Monitor) askFresh(ctx context.Context, t *trouble, s *session, interval
 // segment was lost.
 func (m *Monitor) freshAnswered(t *trouble, s *session, rtt time.Duration) {
 	now := m.hub.now()
-	if m.trouble != t || (t.fresh != nil && t.fresh != s) || t.ctx.Err() != nil {
+	if m.trouble != t || t.fresh != s || t.ctx.Err() != nil {
 		_ = s.conn.Close()
 		return
 	}
