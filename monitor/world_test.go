@@ -40,6 +40,7 @@ type world struct {
 
 	mu      sync.Mutex // guards what follows; never held across a wait
 	lost    func(at time.Duration) bool
+	shake   time.Duration                         // what a handshake, or a refusal, takes
 	refuses bool                                  // nobody listens
 	dialErr error                                 // this computer cannot dial
 	accept  func(c *conn)                         // nil: nothing happens on accepting
@@ -79,7 +80,7 @@ func (s seen) String() string {
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, start: time.Now(), serve: echo, link: netcheck.LinkWhole, gateway: netcheck.Answered, lastOn: true}
+	w := &world{t: t, start: time.Now(), serve: echo, shake: 2 * oneWay, link: netcheck.LinkWhole, gateway: netcheck.Answered, lastOn: true}
 	w.lost = func(time.Duration) bool { return false }
 	w.route = func(netip.Addr) (netcheck.Way, error) { return wayThere, nil }
 	w.lookUp = func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{serverAddr.Addr()}, nil }
@@ -95,13 +96,19 @@ func (w *world) newHub(trace int) *hub {
 
 func (w *world) fill(h *hub) {
 	h.sys = w.system()
-	h.base = w.start
+	h.base = w.start.Add(-time.Second) // whole seconds: the grid is the same
 }
 
 func (w *world) at() time.Duration { return time.Since(w.start) }
 
-// until sleeps to that moment of the world.
-func (w *world) until(at time.Duration) { time.Sleep(at - w.at()) }
+// until sleeps to that moment of the world, and until all that happens then has happened. Only a test's own goroutine
+// may call it.
+func (w *world) until(at time.Duration) {
+	time.Sleep(at - w.at())
+	synctest.Wait()
+}
+
+func (w *world) pass(d time.Duration) { w.until(w.at() + d) }
 
 // set changes the world.
 func (w *world) set(f func()) {
@@ -219,7 +226,7 @@ func (w *world) dial(ctx context.Context, _ netip.AddrPort, _ Keepalive) (net.Co
 			return fail(ctx.Err())
 		}
 	}
-	if !sleep(ctx, 2*oneWay) {
+	if !sleep(ctx, w.shake) {
 		return fail(ctx.Err())
 	}
 	w.mu.Lock()
@@ -633,7 +640,7 @@ func (w *world) check(t *testing.T) {
 	var last time.Time
 	for _, e := range w.events {
 		s := e.Snapshot
-		if s.Seq <= seq && seq != 0 || s.Time.Before(last) {
+		if s.Seq < seq || s.Time.Before(last) {
 			t.Errorf("%v: went back in time (%d after %d)", e, s.Seq, seq)
 		}
 		seq, last = s.Seq, s.Time
