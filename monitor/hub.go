@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -34,34 +35,55 @@ type system struct {
 
 func realSystem() system {
 	return system{
-		dial: func(ctx context.Context, dst netip.AddrPort, k Keepalive) (net.Conn, error) {
-			c, err := dial.Direct(ctx, dst, func(raw syscall.RawConn) error {
-				if err := setSocket(raw, k); err != nil {
-					return err
-				}
-				return icmpErrors(raw, true)
-			})
-			if err != nil {
-				return nil, err
-			}
-			// On a session a single ICMP error from a router on the way would be fatal (ip(7), IP_RECVERR); while
-			// connecting it is welcome.
-			if raw, err := c.SyscallConn(); err == nil {
-				_ = icmpErrors(raw, false)
-			}
-			if s, err := slim(c); err == nil {
-				return s, nil
-			}
-			return c, nil
-		},
+		dial: dialSession,
 		resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
 		egress: netcheck.Egress, judge: netcheck.Judge, explain: netcheck.Explain, neighbour: netcheck.Neighbour,
+		askGateway: netcheck.AskGateway, askPath: netcheck.AskPath,
 		readSocket: readSocket, keepalive: keepaliveOn, nudge: nudgeKeepalive, tcpInfo: readTCPInfo, hasInput: hasInput,
 		bootAhead: boottimeAhead,
 	}
 }
+
+// dialSession opens a connection with the session's options. While it is under way an ICMP error ends it at once; an
+// *icmpError then says who sent it.
+func dialSession(ctx context.Context, dst netip.AddrPort, k Keepalive) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var heard listener
+	defer heard.close()
+	c, err := dial.Direct(ctx, dst, func(raw syscall.RawConn) error {
+		if err := setSocket(raw, k); err != nil {
+			return err
+		}
+		heard.listen(raw, cancel)
+		return nil
+	})
+	if e, ok := heard.icmp(); err != nil && ok {
+		return nil, &icmpError{e, err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	heard.end(c)
+	if s, err := slim(c); err == nil {
+		return s, nil
+	}
+	return c, nil
+}
+
+// An icmpError is a dial that an ICMP error ended.
+type icmpError struct {
+	netcheck.ICMPError
+	err error
+}
+
+func (e *icmpError) Error() string {
+	return fmt.Sprintf("ICMP type %d code %d from %v: %v", e.Type, e.Code, e.Sender, e.err)
+}
+
+func (e *icmpError) Unwrap() error { return e.err }
 
 // hub is what the monitors of a fleet share.
 type hub struct {
@@ -212,7 +234,7 @@ func (h *hub) changed(c netcheck.Change) {
 		if w.Loopback && calm {
 			continue
 		}
-		if !c.All && c.Index != w.Index && calm {
+		if calm && (c.Neighbour || !c.All && c.Index != w.Index) {
 			continue
 		}
 		if !calm || h.judge(*w, time.Second).Broken() {

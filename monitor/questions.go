@@ -309,6 +309,14 @@ func (m *Monitor) freshStands(t *trouble, s *session, now time.Duration) {
 
 func (m *Monitor) dialFailed(t *trouble, err error, where string, took, now time.Duration) {
 	errno := errnoOf(err)
+	var ie *icmpError
+	if errors.As(err, &ie) {
+		t.facts.FreshICMP = ie.ICMPError
+		if errno = ie.Errno(); errno == 0 {
+			errno = syscall.EHOSTUNREACH
+		}
+		m.note(netcheck.HopPath, ie.Sender.String(), netcheck.SeenBroken, took, fmt.Sprintf("ICMP type %d code %d", ie.Type, ie.Code))
+	}
 	switch {
 	case isRefused(errno):
 		t.facts.Fresh, t.facts.FreshErrno = netcheck.Refused, errno
@@ -439,7 +447,7 @@ func (m *Monitor) probe(now time.Duration) {
 		return
 	}
 	round := t.round
-	if w.Gateway.IsValid() && m.hub.sys.askGateway != nil {
+	if w.Gateway.IsValid() {
 		t.facts.Gateway = netcheck.Asked
 		t.facts.GatewayUsedTo = m.hub.gatewayUsedTo(w)
 		m.note(netcheck.HopGateway, w.Gateway.String(), netcheck.SeenAsked, 0, "")
@@ -450,9 +458,6 @@ func (m *Monitor) probe(now time.Duration) {
 				}
 			})
 		})
-	}
-	if m.hub.sys.askPath == nil {
-		return
 	}
 	t.facts.Host = netcheck.Asked
 	dst := t.dst

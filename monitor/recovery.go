@@ -234,7 +234,7 @@ func (m *Monitor) becomeUp(now time.Duration) {
 		m.set(timerBeat, now+m.s.Target.Keepalive.Idle)
 	}
 	m.publishAs(queued{kind: StateEvent, renewed: renewed})
-	if s.way.Gateway.IsValid() && m.hub.sys.askGateway != nil {
+	if s.way.Gateway.IsValid() {
 		m.hub.baseline(m.ctx, s.way, func(a netcheck.GatewayAnswer) { m.post(func() { m.baselineKnown(s, a) }) })
 	}
 }

@@ -2,10 +2,14 @@ package monitor
 
 import (
 	"net"
+	"os"
+	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/netcheck"
 )
 
 // setSocket is called on a socket before it connects: keepalive and user timeout are set together, because the one
@@ -31,18 +35,80 @@ func setSocket(c syscall.RawConn, k Keepalive) error {
 	return err
 }
 
-// icmpErrors switches the delivery of ICMP errors (IP_RECVERR, ip(7)): a connect then fails with the first one instead of
-// trying on.
-func icmpErrors(c syscall.RawConn, on bool) error {
-	v := 0
-	if on {
-		v = 1
-	}
-	return c.Control(func(fd uintptr) {
+// A listener hears the ICMP errors that a connecting socket gets. The zero value hears nothing.
+type listener struct {
+	mu    sync.Mutex // guards what follows
+	twin  *os.File   // the same socket, kept open when the dialler closes its own; nil while not listening
+	raw   syscall.RawConn
+	again *time.Timer
+	heard netcheck.ICMPError
+}
+
+// listen switches the delivery of ICMP errors on (IP_RECVERR, ip(7)): connect(2) then fails with the first one instead of
+// trying on. One that is back before connect has let go of the socket is only queued, so the queue is looked at as well;
+// give is called when something was found there.
+func (l *listener) listen(c syscall.RawConn, give func()) {
+	_ = c.Control(func(fd uintptr) {
 		// One of the two does not fit the socket's family; without either, a connect only takes longer to fail.
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, v)
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, v)
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+		if twin, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 3); err == nil {
+			l.twin = os.NewFile(uintptr(twin), "connecting")
+		}
 	})
+	if l.twin == nil {
+		return
+	}
+	l.raw, _ = l.twin.SyscallConn()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var look func()
+	look = func() {
+		if _, ok := l.icmp(); ok {
+			give()
+			return
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.twin != nil {
+			l.again.Reset(200 * time.Millisecond)
+		}
+	}
+	l.again = time.AfterFunc(20*time.Millisecond, look)
+}
+
+// icmp returns the error that was heard.
+func (l *listener) icmp() (netcheck.ICMPError, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.twin != nil && l.heard.IsZero() {
+		if e, ok := netcheck.ICMPErrorOf(l.raw); ok {
+			l.heard = e
+		}
+	}
+	return l.heard, !l.heard.IsZero()
+}
+
+// end switches the delivery off: on a session one ICMP error of a router on the way would be fatal.
+func (l *listener) end(c *net.TCPConn) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, 0)
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 0)
+	})
+}
+
+func (l *listener) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.twin != nil {
+		l.again.Stop()
+		_ = l.twin.Close()
+		l.twin = nil
+	}
 }
 
 // readSocket reads back what setSocket set. What cannot be read stays zero.

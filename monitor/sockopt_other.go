@@ -6,6 +6,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"holdfast/netcheck"
 )
 
 // On this system the options are set through the standard library after connecting, and nothing is read back: Snapshots
@@ -15,7 +17,13 @@ import (
 
 func setSocket(syscall.RawConn, Keepalive) error { return nil }
 
-func icmpErrors(syscall.RawConn, bool) error { return nil }
+// A listener hears nothing here.
+type listener struct{}
+
+func (*listener) listen(syscall.RawConn, func())           {}
+func (*listener) icmp() (e netcheck.ICMPError, found bool) { return }
+func (*listener) end(*net.TCPConn)                         {}
+func (*listener) close()                                   {}
 
 func readSocket(net.Conn) Keepalive { return Keepalive{} }
 
