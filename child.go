@@ -75,13 +75,13 @@ const startWithin = 400 * time.Millisecond
 
 // open starts the window, or brings it to the front when it runs.
 func (w *child) open() error {
-	ended, last, err := w.raiseOrStart()
+	ended, said, err := w.raiseOrStart()
 	if err != nil || ended == nil {
 		return err
 	}
 	select {
 	case <-ended:
-		if msg := last.lastLine(); msg != "" {
+		if msg := said.lastLine(); msg != "" {
 			return fmt.Errorf("the window could not be opened: %s", msg)
 		}
 		return errors.New("the window ended as soon as it was started")
@@ -90,7 +90,7 @@ func (w *child) open() error {
 	}
 }
 
-func (w *child) raiseOrStart() (ended chan struct{}, last *tail, err error) {
+func (w *child) raiseOrStart() (ended chan struct{}, said *words, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
@@ -112,8 +112,8 @@ func (w *child) raiseOrStart() (ended chan struct{}, last *tail, err error) {
 	}
 	cmd := exec.Command(path)
 	cmd.Env = append(os.Environ(), "HOLDFAST_SOCKET="+w.socket)
-	last = new(tail)
-	cmd.Stderr = last
+	said = new(words)
+	cmd.Stderr = said
 	cmd.WaitDelay = time.Second // whatever it has started may hold its standard error open
 	if w.stdin, err = cmd.StdinPipe(); err != nil {
 		return nil, nil, fmt.Errorf("opening the window: %w", err)
@@ -130,10 +130,10 @@ func (w *child) raiseOrStart() (ended chan struct{}, last *tail, err error) {
 		defer w.mu.Unlock()
 		w.process = nil
 		if err != nil && !w.closed {
-			w.say("the window ended: %v%s", err, last.quoted())
+			w.say("the window ended: %v%s", err, said.quoted())
 		}
 	}()
-	return ended, last, nil
+	return ended, said, nil
 }
 
 // close ends the window, with force after two seconds, and returns when it is gone.
@@ -159,41 +159,58 @@ func (w *child) close() {
 	}
 }
 
-// tailBytes is how much of the end of the window's standard error is kept.
-const tailBytes = 4 << 10
+// How much of the window's standard error is kept: a crash of Go code is named in its first lines, one of a driver in the
+// last.
+const (
+	firstBytes = 1 << 10
+	lastBytes  = 3 << 10
+)
 
-// A tail keeps the end of what is written to it.
-type tail struct {
-	mu  sync.Mutex
-	buf []byte
+// Words keep the beginning and the end of what is written to them. They are safe for several goroutines.
+type words struct {
+	mu          sync.Mutex // guards all below
+	first, last []byte
+	cut         bool // something between the two is missing
 }
 
 // Write implements io.Writer and never fails.
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.buf = append(t.buf, b[max(0, len(b)-tailBytes):]...)
-	if over := len(t.buf) - tailBytes; over > 0 {
-		t.buf = append(t.buf[:0], t.buf[over:]...)
+func (w *words) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := min(len(b), firstBytes-len(w.first))
+	w.first = append(w.first, b[:n]...)
+	rest := b[n:]
+	if over := len(w.last) + len(rest) - lastBytes; over > 0 {
+		w.cut = true
+		drop := min(over, len(w.last))
+		w.last = append(w.last[:0], w.last[drop:]...)
+		rest = rest[over-drop:]
 	}
+	w.last = append(w.last, rest...)
 	return len(b), nil
 }
 
-// quoted is the whole tail for a log; empty when nothing was written.
-func (t *tail) quoted() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s := strings.TrimSpace(string(t.buf))
-	if s == "" {
-		return ""
+// text is what was kept.
+func (w *words) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	between := ""
+	if w.cut {
+		between = "\n...\n"
 	}
-	return "; it said:\n" + s
+	return strings.TrimSpace(string(w.first) + between + string(w.last))
+}
+
+// quoted is what was kept, for a log; empty when nothing was written.
+func (w *words) quoted() string {
+	if s := w.text(); s != "" {
+		return "; it said:\n" + s
+	}
+	return ""
 }
 
 // lastLine is the last line that says something.
-func (t *tail) lastLine() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s := strings.TrimSpace(string(t.buf))
+func (w *words) lastLine() string {
+	s := w.text()
 	return s[strings.LastIndexByte(s, '\n')+1:]
 }

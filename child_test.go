@@ -19,7 +19,7 @@ func windowHelper() int {
 		return 1
 	case "crash":
 		if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err == nil {
-			fmt.Fprint(os.Stderr, strings.Repeat("noise\n", 100_000), "SIGSEGV in the driver\n")
+			fmt.Fprint(os.Stderr, "panic: nothing to draw on\n", strings.Repeat("noise\n", 100_000), "SIGSEGV in the driver\n")
 		}
 		return 139
 	}
@@ -137,11 +137,13 @@ func TestWindowThatCrashes(t *testing.T) {
 	}
 	<-ended
 	got := h.String()
-	if !strings.Contains(got, "exit status 139") || !strings.Contains(got, "SIGSEGV in the driver") {
-		t.Errorf("said %q, want status and last words", got[:min(len(got), 200)])
+	for _, want := range []string{"exit status 139", "panic: nothing to draw on", "\n...\n", "SIGSEGV in the driver"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("said %q, without %q", got[:min(len(got), 200)], want)
+		}
 	}
-	if len(got) > tailBytes+200 {
-		t.Errorf("%d bytes of last words were kept, want %d at most", len(got), tailBytes)
+	if len(got) > firstBytes+lastBytes+200 {
+		t.Errorf("%d bytes of its words were kept", len(got))
 	}
 }
 
@@ -163,5 +165,24 @@ func TestWhereTheWindowIsLookedFor(t *testing.T) {
 	want := []string{"/opt/holdfast/bin/holdfast-window", "/opt/holdfast/lib/holdfast/holdfast-window", "/usr/lib/holdfast/holdfast-window"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestWordsKeepBothEnds(t *testing.T) {
+	for _, size := range []int{1, 7, 100, 2000, 5000} {
+		var all strings.Builder
+		w := new(words)
+		for i := range 10_000 / size {
+			b := strings.Repeat(string(rune('a'+i%26)), size)
+			all.WriteString(b)
+			if n, err := w.Write([]byte(b)); n != size || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		s := all.String()
+		want := s[:firstBytes] + "\n...\n" + s[len(s)-lastBytes:]
+		if got := w.text(); got != want {
+			t.Errorf("in pieces of %d: %d bytes are kept, of %d wanted", size, len(got), len(want))
+		}
 	}
 }
