@@ -14,13 +14,15 @@ import (
 // A card is a thing to try: a title and what will be seen.
 type card struct {
 	pressable
-	title, text  *label
+	title        *label
+	text         *paragraph
 	ground, ring *canvas.Rectangle
 	on           bool // this is what the demo does now
 }
 
 func newCard(p *palette, title, text string, press func()) *card {
-	c := &card{title: newText(title, fontStrong, p.accent), text: newText(text, fontSmall, p.muted), ground: box(color.Transparent, 10), ring: frame(color.Transparent, 2, 14)}
+	c := &card{title: newText(title, fontStrong, p.accent), text: newParagraph(fontSmall, p.muted, 3), ground: box(color.Transparent, 10), ring: frame(color.Transparent, 2, 14)}
+	c.text.set(text)
 	c.p, c.press = p, press
 	c.paint = func() {
 		c.ground.StrokeColor, c.ground.StrokeWidth, c.ground.FillColor = p.line, 1, color.Transparent
@@ -43,7 +45,7 @@ func newCard(p *palette, title, text string, press func()) *card {
 
 func (c *card) CreateRenderer() fyne.WidgetRenderer {
 	return &plain{
-		objects: []fyne.CanvasObject{c.ground, c.ring, c.title.Text, c.text.Text},
+		objects: []fyne.CanvasObject{c.ground, c.ring, c.title.Text, c.text.box},
 		min:     func() fyne.Size { return fyne.NewSize(140, 66) },
 		layout: func(s fyne.Size) {
 			put(c.ground, 0, 0, s.Width, s.Height)
@@ -54,8 +56,11 @@ func (c *card) CreateRenderer() fyne.WidgetRenderer {
 	}
 }
 
-// drills are what the built-in server can be told to do.
-var drills = [...]string{"stop", "hang", "late", "close"}
+// drills are what the built-in server can be told to do: the word for it, and the mode by which the server knows it.
+var drills = [...]struct{ word, mode string }{{"stop", "stopped"}, {"hang", "hung"}, {"late", "late"}, {"close", "closing"}}
+
+// healed is the mode in which it answers.
+const healed = "normal"
 
 var legend = [...]ui.Look{ui.LookUp, ui.LookConnecting, ui.LookSuspect, ui.LookDown, ui.LookPaused, ui.LookEmpty, ui.LookUnknown}
 
@@ -76,7 +81,8 @@ type demoPage struct {
 	heal    *button
 	rule    *canvas.Rectangle
 	glyphs  [len(legend)]*canvas.Image
-	words   [len(legend)][2]*label
+	words   [len(legend)]*label
+	means   [len(legend)]*paragraph
 	add     *button
 	remove  *button
 }
@@ -91,11 +97,11 @@ func newDemoPage(w *Window) *demoPage {
 	d.hint.set(w.say("demo.panel"))
 	d.heads = [2]*label{newText(w.say("head.break"), fontHead, p.text), newText(w.say("head.icon"), fontHead, p.text)}
 	objects := []fyne.CanvasObject{d.panel, d.icon, d.speaker, d.clock.Text, d.hint.box, d.heads[0].Text, d.heads[1].Text, d.rule}
-	for i, mode := range drills {
-		d.cards[i] = newCard(p, w.say("drill."+mode), w.lang.Tell("drill."+mode), func() { d.drill(mode) })
+	for i, one := range drills {
+		d.cards[i] = newCard(p, w.say("drill."+one.word), w.lang.Tell("drill."+one.word), func() { d.drill(one.mode) })
 		objects = append(objects, d.cards[i])
 	}
-	d.heal = newButton(p, quiet, w.say("drill.heal"), "", func() { d.drill("heal") })
+	d.heal = newButton(p, quiet, w.say("drill.heal"), "", func() { d.drill(healed) })
 	objects = append(objects, d.heal)
 	for i, k := range legend {
 		d.glyphs[i] = picture(glyph(k, p.tone(k).solid, p.surface))
@@ -103,8 +109,9 @@ func newDemoPage(w *Window) *demoPage {
 		if k == ui.LookPaused {
 			code = "state.idle"
 		}
-		d.words[i] = [2]*label{newText(w.say(code), fontStrong, p.text), newText(w.lang.Tell(code), fontSmall, p.muted)}
-		objects = append(objects, d.glyphs[i], d.words[i][0].Text, d.words[i][1].Text)
+		d.words[i], d.means[i] = newText(w.say(code), fontStrong, p.text), newParagraph(fontSmall, p.muted, 3)
+		d.means[i].set(w.lang.Tell(code))
+		objects = append(objects, d.glyphs[i], d.words[i].Text, d.means[i].box)
 	}
 	d.add = newButton(p, primary, w.say("button.add-first"), "", w.addTarget)
 	d.remove = newButton(p, quiet, w.say("demo.remove"), "", w.removeDemo)
@@ -129,18 +136,22 @@ func (d *demoPage) show(v ui.View) {
 
 // drill tells the built-in server what to do.
 func (d *demoPage) drill(mode string) {
+	d.w.ask(func(ctx context.Context, c Client) error { return c.Demo(ctx, mode) }, func() { d.w.detail.demo.mark(mode) })
+}
+
+// mark shows which drill is on.
+func (d *demoPage) mark(mode string) {
 	d.mode = mode
-	if mode == "heal" {
+	if mode == healed {
 		d.mode = ""
 	}
 	for i, one := range drills {
-		if on := one == d.mode; on != d.cards[i].on {
+		if on := one.mode == d.mode; on != d.cards[i].on {
 			d.cards[i].on = on
 			d.cards[i].paint()
 		}
 	}
 	setVisible(d.mode != "" || d.look != ui.LookUp, d.heal)
-	d.w.ask(func(ctx context.Context, c Client) error { return c.Demo(ctx, mode) }, nil)
 }
 
 // place lays the page out below its path strip, which begins at strip; it returns the height of the whole page.
@@ -171,23 +182,31 @@ func (d *demoPage) place(x, y, width, strip float32) float32 {
 	}
 	const gap = 12
 	w := (width - gap*float32(columns-1)) / float32(columns)
-	for i, c := range d.cards {
-		put(c, x+float32(i%columns)*(w+gap), y+float32(i/columns)*(66+gap), w, 66)
+	height := float32(0)
+	for _, c := range d.cards {
+		height = max(height, 50+c.text.height(w-30, 16))
 	}
-	y += float32((len(d.cards)+columns-1)/columns)*(66+gap) - gap + 20
+	for i, c := range d.cards {
+		put(c, x+float32(i%columns)*(w+gap), y+float32(i/columns)*(height+gap), w, height)
+	}
+	y += float32((len(d.cards)+columns-1)/columns)*(height+gap) - gap + 20
 	put(d.rule, x, y, width, 1)
 	y += 20
 	d.heads[1].place(x, y, width, 28)
 	y += 36
 	columns = min(columns, 4)
 	w = width / float32(columns)
-	for i := range legend {
-		cx, cy := x+float32(i%columns)*w, y+float32(i/columns)*52
-		put(d.glyphs[i], cx, cy, 22, 22)
-		d.words[i][0].place(cx+34, cy-4, w-44, 20)
-		d.words[i][1].place(cx+34, cy+15, w-44, 16)
+	height = 0
+	for _, m := range d.means {
+		height = max(height, 36+m.height(w-44, 16))
 	}
-	y += float32((len(legend)+columns-1)/columns)*52 + 8
+	for i := range legend {
+		cx, cy := x+float32(i%columns)*w, y+float32(i/columns)*height
+		put(d.glyphs[i], cx, cy, 22, 22)
+		d.words[i].place(cx+34, cy-4, w-44, 20)
+		d.means[i].place(cx+34, cy+15, w-44, 16)
+	}
+	y += float32((len(legend)+columns-1)/columns)*height + 8
 	put(d.add, x, y, d.add.width(), buttonHeight)
 	right := x + width - d.remove.width() + 12
 	if right < x+d.add.width()+8 {

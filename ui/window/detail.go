@@ -640,7 +640,7 @@ func (d *detail) run(width, height float32) float32 {
 	}
 	if width+d.w.listWidth() >= 1000 && !d.narrow() {
 		const right, gap = 312, 48
-		room := max(height-y-fine-24, 28+190)
+		room := max(height-y-fine-24, 28+130)
 		room = min(room, 28+320)
 		left := inner - right - gap
 		d.chartHead.place(margin, y, left, 28)

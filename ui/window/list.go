@@ -160,6 +160,7 @@ type list struct {
 	wanted string // what the filter says
 
 	ground, foot *canvas.Rectangle
+	veil         *canvas.Rectangle // over what is old
 	title        *label
 	sum          *sumLine
 	none         *label
@@ -176,6 +177,10 @@ func newList(w *Window) *list {
 		w: w, ground: box(p.background, 0), foot: box(p.line, 0), title: newText("Holdfast", fontName, p.text),
 		none: newLabel(fontTable, p.muted),
 	}
+	veil := p.background
+	veil.A = 0x99 // what is below shows through at 40 %
+	l.veil = box(veil, 0)
+	l.veil.Hide()
 	l.sum = newSumLine(p, w.nextBroken)
 	l.add = newButton(p, quiet, w.say("button.add"), signPlus, w.addTarget)
 	l.plus = newButton(p, bare, "", signPlus, w.addTarget)
@@ -191,13 +196,14 @@ func newList(w *Window) *list {
 		layout: func(s fyne.Size) { l.placeRows(s) },
 	})
 	l.scroll = container.NewVScroll(l.column)
-	l.box = container.New(column{layout: l.layout}, l.ground, l.scroll, l.title.Text, l.sum, l.filter, l.none.Text, l.foot, l.add, l.plus, l.menu)
+	l.box = container.New(column{layout: l.layout}, l.ground, l.scroll, l.veil, l.title.Text, l.sum, l.filter, l.none.Text, l.foot, l.add, l.plus, l.menu)
 	return l
 }
 
 // show draws the rows. They keep the order of the settings: nothing jumps under the pointer.
 func (l *list) show(s *screen) {
 	l.sum.say(s.sum, len(s.broken) > 0)
+	setVisible(s.lost != "", l.veil)
 	changed := len(s.rows) != len(l.keys)
 	for i := 0; !changed && i < len(s.rows); i++ {
 		changed = s.rows[i].key != l.keys[i]
@@ -376,6 +382,7 @@ func (l *list) layout(size fyne.Size) {
 		l.none.Show()
 	}
 	put(l.scroll, 0, y, size.Width, max(bottom-y, 0))
+	put(l.veil, 0, y, size.Width, max(bottom-y, 0))
 }
 
 // A sumLine says how many are broken; a click goes to the next broken one.

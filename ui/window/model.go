@@ -449,6 +449,8 @@ func (m *model) screen(now time.Time) (*screen, time.Duration) {
 	}
 	n, count := strconv.Itoa, l.Say
 	switch {
+	case s.lost != "":
+		s.sum = l.Say("state.unknown")
 	case len(views) == 0:
 		s.sum = l.Say("sum.none")
 	case broken > 0:

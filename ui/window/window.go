@@ -50,9 +50,10 @@ type Window struct {
 	shown    *screen
 	noticeAt int // counts notices, so that an old timer does not clear a new one
 
-	ctx context.Context
-	wg  sync.WaitGroup // requests under way
-	now func() time.Time
+	ctx   context.Context
+	wg    sync.WaitGroup // requests under way
+	now   func() time.Time
+	fixed *palette // tests: whatever the desktop says; nil: as the desktop has it
 }
 
 // New builds the window in app, over what dial reaches. Dial is called until it succeeds once. Lang is the language
@@ -67,7 +68,7 @@ func New(app fyne.App, dial func() (Client, error), l ui.Lang) *Window {
 	w.win.Resize(fyne.NewSize(1120, 720))
 	app.Settings().AddListener(func(fyne.Settings) {
 		// The desktop turned dark or light: the palette is in every object, so all are made anew.
-		if paletteOf(app.Settings().ThemeVariant()) != w.p {
+		if w.palette() != w.p {
 			w.build()
 		}
 	})
@@ -106,7 +107,16 @@ func (w *Window) loop(ctx context.Context) {
 		s, until := w.model.screen(now)
 		if last == nil || !s.equal(last) {
 			last = s
-			fyne.DoAndWait(func() { w.draw(s) })
+			drawn := make(chan struct{}) // not DoAndWait: a window that was closed never runs it
+			fyne.Do(func() {
+				w.draw(s)
+				close(drawn)
+			})
+			select {
+			case <-drawn:
+			case <-ctx.Done():
+				return
+			}
 		}
 		if until <= 0 {
 			until = time.Hour
@@ -126,11 +136,23 @@ func (w *Window) loop(ctx context.Context) {
 // say is the word for code in the window's language.
 func (w *Window) say(code string, pairs ...string) string { return w.lang.Say(code, pairs...) }
 
+func (w *Window) palette() *palette {
+	if w.fixed != nil {
+		return w.fixed
+	}
+	return paletteOf(w.app.Settings().ThemeVariant())
+}
+
 // build makes all objects in the present language and palette.
 func (w *Window) build() {
-	w.p = paletteOf(w.app.Settings().ThemeVariant())
+	w.p = w.palette()
+	drill := ""
+	if w.detail != nil {
+		drill = w.detail.demo.mode
+	}
 	w.list = newList(w)
 	w.detail = newDetail(w)
+	w.detail.demo.mark(drill)
 	w.divider = box(w.p.line, 0)
 	w.tipBox = container.NewWithoutLayout()
 	w.root = container.New(column{

@@ -1,0 +1,950 @@
+package window
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"iter"
+	"math"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/software"
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/theme"
+	"go.uber.org/goleak"
+
+	"holdfast/internal/config"
+	"holdfast/internal/control"
+	"holdfast/internal/wire"
+	"holdfast/monitor"
+	"holdfast/netcheck"
+	"holdfast/ui"
+)
+
+func TestMain(m *testing.M) {
+	time.Local = time.UTC // clock times stand in the golden pictures
+	// Which of the system's fonts has the Chinese characters, and in which weights, depends on the locale.
+	for _, name := range []string{"LANG", "LC_ALL"} {
+		if err := os.Setenv(name, "zh_CN.UTF-8"); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("fyne.io/fyne/v2/app.(*store).saveLoop"),
+		goleak.IgnoreAnyFunction("fyne.io/fyne/v2/internal/async.(*UnboundedChan[...]).processing"),
+		goleak.IgnoreAnyFunction("fyne.io/fyne/v2/internal/animation.(*Runner).runAnimations"))
+}
+
+var noon = time.Date(2026, 11, 21, 12, 0, 47, 0, time.UTC)
+
+// A fakeClient answers from memory and remembers what it was asked.
+type fakeClient struct {
+	mu       sync.Mutex
+	status   control.Status
+	settings control.Settings
+	err      error
+	asked    []string
+	trial    []monitor.Snapshot
+	saveErr  error
+	events   chan wire.Object
+}
+
+func (f *fakeClient) note(format string, args ...any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, fmt.Sprintf(format, args...))
+	return f.err
+}
+
+func (f *fakeClient) heard() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.asked)
+}
+
+func (f *fakeClient) Status(context.Context) (control.Status, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.status, f.err
+}
+
+func (f *fakeClient) Settings(context.Context) (control.Settings, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.settings, f.err
+}
+
+func (f *fakeClient) Events(ctx context.Context, _ bool) iter.Seq2[wire.Object, error] {
+	return func(yield func(wire.Object, error) bool) {
+		for {
+			select {
+			case o, ok := <-f.events:
+				if !ok {
+					yield(wire.Object{}, control.ErrNotRunning)
+					return
+				}
+				if !yield(o, nil) {
+					return
+				}
+			case <-ctx.Done():
+				yield(wire.Object{}, ctx.Err())
+				return
+			}
+		}
+	}
+}
+
+func (f *fakeClient) Try(ctx context.Context, t monitor.Target) iter.Seq2[wire.Object, error] {
+	_ = f.note("try %s %s", t.Address, t.Heartbeat)
+	return func(yield func(wire.Object, error) bool) {
+		for _, s := range f.trial {
+			s.Target = t
+			if ctx.Err() != nil || !yield(wire.FromSnapshot(s), nil) {
+				return
+			}
+		}
+	}
+}
+
+func (f *fakeClient) Trace(context.Context, string) ([]monitor.Sample, error) { return nil, nil }
+func (f *fakeClient) Reconnect(_ context.Context, n ...string) error {
+	return f.note("reconnect %s", strings.Join(n, ","))
+}
+func (f *fakeClient) Pause(_ context.Context, _ time.Time, n ...string) error {
+	return f.note("pause %s", strings.Join(n, ","))
+}
+func (f *fakeClient) Resume(_ context.Context, n ...string) error {
+	return f.note("resume %s", strings.Join(n, ","))
+}
+func (f *fakeClient) SaveSettings(_ context.Context, s config.Settings, rewrite bool) error {
+	return f.note("settings demo=%v language=%s rewrite=%v", s.Demo, s.Language, rewrite)
+}
+func (f *fakeClient) SaveTarget(_ context.Context, n string, t monitor.Target, rewrite bool) error {
+	_ = f.note("save %s: %s %s %s %v rewrite=%v", n, t.Name, t.Address, t.Heartbeat, t.Interval, rewrite)
+	if rewrite {
+		return nil
+	}
+	return f.saveErr
+}
+func (f *fakeClient) RemoveTarget(_ context.Context, n string, _ bool) error {
+	return f.note("remove %s", n)
+}
+func (f *fakeClient) Demo(_ context.Context, mode string) error { return f.note("demo %s", mode) }
+func (f *fakeClient) Quit(context.Context) error                { return f.note("quit") }
+
+var way = netcheck.Way{Index: 2, Interface: "eth0", Source: netip.MustParseAddr("192.0.2.17"), Gateway: netip.MustParseAddr("192.0.2.1")}
+
+func upTarget(name, address string, rtt, since time.Duration) monitor.Snapshot {
+	return monitor.Snapshot{
+		Time: noon, Seq: 1, State: monitor.Up, Since: noon.Add(-since), UpSince: noon.Add(-since), RTT: rtt, LastAnswer: noon, Way: way,
+		Target:    monitor.Target{Name: name, Address: address, Heartbeat: "line", Send: "PING\n", Expect: "PONG\n", Interval: 500 * time.Millisecond},
+		Keepalive: monitor.Keepalive{Enabled: true, Idle: time.Second, Interval: time.Second, Count: 3, UserTimeout: 2 * time.Second},
+		Evidence: []netcheck.Evidence{
+			{Time: noon.Add(-since), Hop: netcheck.HopLink, Seen: netcheck.SeenOK},
+			{Time: noon.Add(-since), Hop: netcheck.HopGateway, Seen: netcheck.SeenAnswers, RTT: 400 * time.Microsecond},
+		},
+		Outages: []monitor.Outage{{Start: noon.Add(-6 * time.Minute), End: noon.Add(-322 * time.Second), Verdict: netcheck.Verdict{Cause: netcheck.CableUnplugged}}},
+	}
+}
+
+func downTarget(s monitor.Snapshot) monitor.Snapshot {
+	s.Seq++
+	s.State, s.Since, s.BrokenSince, s.UpSince = monitor.Down, noon.Add(-42*time.Second), noon.Add(-42*time.Second), time.Time{}
+	s.Verdict = netcheck.Verdict{Cause: netcheck.ServerRefused, Hop: netcheck.HopServer, Interface: "eth0", Gateway: way.Gateway}
+	s.Attempt, s.RetryAt = 10, noon.Add(2250*time.Millisecond)
+	for i := 5; i <= 10; i++ {
+		s.Attempts = append(s.Attempts, monitor.Attempt{Number: i, Start: noon.Add(time.Duration(i-12) * 5 * time.Second), Took: 600 * time.Microsecond, Cause: netcheck.ServerRefused})
+	}
+	s.Evidence = []netcheck.Evidence{
+		{Time: noon, Hop: netcheck.HopLink, Seen: netcheck.SeenOK},
+		{Time: noon, Hop: netcheck.HopGateway, Seen: netcheck.SeenAnswers, RTT: 400 * time.Microsecond},
+		{Time: noon, Hop: netcheck.HopServer, Seen: netcheck.SeenRefused, RTT: 600 * time.Microsecond, Saw: "connection refused"},
+	}
+	return s
+}
+
+func fiveTargets() []monitor.Snapshot {
+	return []monitor.Snapshot{
+		upTarget("Office gateway", "gate.example.net:7000", 24*time.Millisecond, 100*time.Hour),
+		upTarget("Build server", "build.example.net:22", 12*time.Millisecond, 46*time.Hour),
+		upTarget("Home broker", "home.example.net:1883", 3*time.Millisecond, 56*time.Hour),
+		upTarget("Frankfurt order database, read replica", "db.example.net:5432", 38*time.Millisecond, 56*time.Hour),
+		upTarget("Team chat", "chat.example.net:443", 17*time.Millisecond, 363*time.Minute),
+	}
+}
+
+// A desk is a window without a display, a fake resident and a clock that stands.
+type desk struct {
+	*Window
+	t      *testing.T
+	client *fakeClient
+	clock  time.Time
+	last   *screen
+	drawn  int
+}
+
+// only the light or dark variant, whatever the system says
+type variant struct {
+	look
+	v fyne.ThemeVariant
+}
+
+func (v variant) Color(n fyne.ThemeColorName, _ fyne.ThemeVariant) color.Color {
+	return v.look.Color(n, v.v)
+}
+
+func newDesk(t *testing.T, v fyne.ThemeVariant, l ui.Lang, size fyne.Size, snaps ...monitor.Snapshot) *desk {
+	t.Helper()
+	app := test.NewTempApp(t)
+	client := &fakeClient{events: make(chan wire.Object, 100)}
+	d := &desk{t: t, client: client, clock: noon}
+	d.give(snaps...)
+	d.Window = New(app, func() (Client, error) { return client, nil }, l)
+	app.Settings().SetTheme(variant{v: v})
+	d.Window.now = func() time.Time { return d.clock }
+	d.Window.fixed = paletteOf(v)
+	d.Window.build()
+	ctx, cancel := context.WithCancel(context.Background())
+	d.Window.ctx = ctx
+	d.win.Resize(size)
+	t.Cleanup(func() {
+		if d.dialog != nil {
+			d.dialog.close()
+		}
+		cancel()
+		d.wg.Wait()
+		d.win.Close()
+	})
+	d.step()
+	return d
+}
+
+// give makes the resident say this.
+func (d *desk) give(snaps ...monitor.Snapshot) {
+	d.client.mu.Lock()
+	defer d.client.mu.Unlock()
+	d.client.status = control.Status{Version: "0.1.0", Demo: d.client.settings.Demo}
+	d.client.settings.Targets = nil
+	for _, s := range snaps {
+		d.client.status.Targets = append(d.client.status.Targets, wire.FromSnapshot(s))
+		if s.Target.Name != "Demo server" {
+			d.client.settings.Targets = append(d.client.settings.Targets, s.Target)
+		}
+	}
+}
+
+// step asks once and draws what differs, as the loops do.
+func (d *desk) step() {
+	if err := d.model.askOnce(d.ctx); err != nil {
+		d.model.lose()
+	}
+	d.draws()
+}
+
+func (d *desk) draws() {
+	s, _ := d.model.screen(d.clock)
+	if d.last == nil || !s.equal(d.last) {
+		d.last = s
+		d.drawn++
+		d.Window.draw(s)
+	}
+}
+
+// settle waits until what was asked in the background has been answered.
+func (d *desk) settle() {
+	d.wg.Wait()
+	d.step()
+}
+
+// golden compares the window with a picture under testdata. Pictures of one font library and another differ by a hair:
+// what counts is that nothing is somewhere else.
+func (d *desk) golden(name string) {
+	d.t.Helper()
+	got := d.win.Canvas().Capture()
+	path := filepath.Join("testdata", name+".png")
+	if os.Getenv("HOLDFAST_GOLDEN") == "write" {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			d.t.Fatal(err)
+		}
+		f, err := os.Create(path)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		defer f.Close()
+		if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(f, quantised(got)); err != nil {
+			d.t.Fatal(err)
+		}
+		return
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer f.Close()
+	want, err := png.Decode(f)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if got.Bounds() != want.Bounds() {
+		d.t.Fatalf("%s: %v, want %v", name, got.Bounds(), want.Bounds())
+	}
+	if share := differing(got, want); share > 0.004 {
+		failed := filepath.Join(d.t.TempDir(), name+".png")
+		if os.Getenv("HOLDFAST_GOLDEN") == "keep" {
+			failed = filepath.Join(os.TempDir(), name+"-got.png")
+		}
+		if f, err := os.Create(failed); err == nil {
+			_ = png.Encode(f, got)
+			_ = f.Close()
+		}
+		d.t.Errorf("%s: %.2f %% of the pixels differ (HOLDFAST_GOLDEN=keep keeps the picture, =write accepts it)", name, share*100)
+	}
+}
+
+// quantised keeps 32 levels of each channel, which halves the file and is closer than golden looks.
+func quantised(in image.Image) image.Image {
+	b := in.Bounds()
+	out := image.NewNRGBA(b)
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			c := color.NRGBAModel.Convert(in.At(x, y)).(color.NRGBA)
+			out.SetNRGBA(x, y, color.NRGBA{c.R&^7 | c.R>>5, c.G&^7 | c.G>>5, c.B&^7 | c.B>>5, 0xff})
+		}
+	}
+	return out
+}
+
+// differing is the share of pixels of which a channel differs by more than 48 of 255.
+func differing(a, b image.Image) float64 {
+	bounds := a.Bounds()
+	n := 0
+	far := func(x, y uint32) bool { return max(x, y)-min(x, y) > 48<<8 }
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			r1, g1, b1, _ := a.At(x, y).RGBA()
+			r2, g2, b2, _ := b.At(x, y).RGBA()
+			if far(r1, r2) || far(g1, g2) || far(b1, b2) {
+				n++
+			}
+		}
+	}
+	return float64(n) / float64(bounds.Dx()*bounds.Dy())
+}
+
+func samples() []monitor.Sample {
+	var all []monitor.Sample
+	for i := 600; i > 45; i-- {
+		if i > 320 && i < 362 {
+			continue
+		}
+		v := 24 + 6*math.Sin(float64(i)/17) + 4*math.Sin(float64(i)/3.1)
+		all = append(all, monitor.Sample{Time: noon.Add(-time.Duration(i) * time.Second), RTT: time.Duration(v * float64(time.Millisecond))})
+	}
+	return all
+}
+
+func TestGoldenPictures(t *testing.T) {
+	broken := fiveTargets()
+	broken[0] = downTarget(broken[0])
+	demo := upTarget("Demo server", "127.0.0.1:41327", 100*time.Microsecond, 8*time.Second)
+	demo.Way, demo.Evidence = netcheck.Way{Index: 1, Interface: "lo", Loopback: true}, nil
+	for _, c := range []struct {
+		name  string
+		v     fyne.ThemeVariant
+		lang  ui.Lang
+		size  fyne.Size
+		snaps []monitor.Snapshot
+		do    func(*desk)
+	}{
+		{"up-dark", theme.VariantDark, ui.English, fyne.NewSize(1120, 700), fiveTargets(), nil},
+		{"down-light", theme.VariantLight, ui.English, fyne.NewSize(1120, 700), broken, nil},
+		{"down-dark-zh", theme.VariantDark, ui.Chinese, fyne.NewSize(900, 620), broken, nil},
+		{"list-small-light", theme.VariantLight, ui.English, fyne.NewSize(480, 360), broken, nil},
+		{"detail-small-dark", theme.VariantDark, ui.English, fyne.NewSize(480, 360), broken, func(d *desk) { d.open("Office gateway") }},
+		{"demo-light", theme.VariantLight, ui.English, fyne.NewSize(1280, 720), []monitor.Snapshot{demo}, nil},
+		{"lost-light", theme.VariantLight, ui.English, fyne.NewSize(1000, 600), broken, func(d *desk) {
+			d.client.err = control.ErrNotRunning
+			d.step()
+			d.model.change(func() { d.model.lost = d.clock.Add(-3 * time.Second) })
+			d.draws()
+		}},
+		{"add-dark", theme.VariantDark, ui.English, fyne.NewSize(1000, 720), fiveTargets(), func(d *desk) { d.addTarget() }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk(t, c.v, c.lang, c.size)
+			if c.name == "demo-light" {
+				d.client.settings.Demo = true
+			}
+			d.give(c.snaps...)
+			d.model.change(func() { d.model.traces["Office gateway"], d.model.traced = samples(), 1 })
+			d.step()
+			d.model.change(func() { d.model.traces["Office gateway"], d.model.traced = samples(), 2 })
+			d.draws()
+			if c.do != nil {
+				c.do(d)
+				d.draws()
+			}
+			if c.lang == ui.Chinese && !hasChinese() {
+				t.Skip("no font with Chinese characters: install fonts-noto-cjk")
+			}
+			d.golden(c.name)
+		})
+	}
+}
+
+// hasChinese reports whether two characters look different: without a font both are the same box.
+func hasChinese() bool {
+	shot := func(s string) image.Image {
+		l := newText(s, fontVerdict, color.Black)
+		return software.Render(l.Text, look{})
+	}
+	return !reflect.DeepEqual(shot("网"), shot("永"))
+}
+
+func TestNothingIsDrawnWhenNothingChanged(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
+	before := d.drawn
+	for range 20 {
+		d.clock = d.clock.Add(time.Second)
+		d.step()
+	}
+	if d.drawn != before {
+		t.Errorf("a calm window was drawn %d times in 20 s", d.drawn-before)
+	}
+	_, until := d.model.screen(d.clock)
+	if until != 0 && until < 10*time.Second {
+		t.Errorf("a calm window wants to be looked at again in %v", until)
+	}
+	// A round trip that wavers by a few per cent is no news, one that doubles is.
+	wavering := fiveTargets()
+	wavering[0].RTT, wavering[0].Seq = 26*time.Millisecond, 2
+	d.give(wavering...)
+	d.step()
+	if d.drawn != before {
+		t.Error("drawn for 24 ms that became 26 ms")
+	}
+	wavering[0].RTT, wavering[0].Seq = 60*time.Millisecond, 3
+	d.give(wavering...)
+	d.step()
+	if d.drawn != before+1 || d.list.rows[0].figure.whole != "60 ms" {
+		t.Errorf("drawn %d times; the row says %q", d.drawn-before, d.list.rows[0].figure.whole)
+	}
+}
+
+func TestTheCountdownRuns(t *testing.T) {
+	snaps := fiveTargets()
+	snaps[0] = downTarget(snaps[0])
+	snaps[0].RetryAt = noon.Add(4500 * time.Millisecond)
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), snaps...)
+	var said []string
+	for d.clock.Before(noon.Add(4600 * time.Millisecond)) {
+		if text := d.detail.band.count.whole; len(said) == 0 || said[len(said)-1] != text {
+			said = append(said, text)
+		}
+		_, until := d.model.screen(d.clock)
+		if until <= 0 {
+			t.Fatal("nothing counts any more")
+		}
+		d.clock = d.clock.Add(until)
+		d.draws()
+	}
+	if want := []string{"Attempt 11 in 5 s", "Attempt 11 in 4 s", "Attempt 11 in 3.0 s", "Attempt 11 in 2.9 s"}; len(said) < 30 || !slices.Equal(said[:4], want) {
+		t.Errorf("it said %q", said)
+	}
+	if last := said[len(said)-1]; last != "Attempt 11 in 0.1 s" && last != "Attempt 11 under way" {
+		t.Errorf("it ended with %q", last)
+	}
+	if !d.detail.band.reconnect.Visible() {
+		t.Error("no button to reconnect while broken")
+	}
+}
+
+func TestAttemptsAreListedAsTheyHappen(t *testing.T) {
+	snaps := fiveTargets()
+	snaps[0] = downTarget(snaps[0])
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), snaps...)
+	first := func() string { r := d.detail.table.rows[0]; return r[1].whole + " " + r[2].whole }
+	if got := first(); got != "10 server refused" {
+		t.Fatalf("first row %q", got)
+	}
+	next := snaps[0]
+	next.Seq, next.Attempt = next.Seq+1, 11
+	next.Attempts = append(slices.Clone(next.Attempts), monitor.Attempt{Number: 11, Start: noon, Took: time.Second, Cause: netcheck.ServerUnreachable})
+	d.model.take(wire.FromEvent(monitor.Event{Kind: monitor.AttemptEvent, Snapshot: next}))
+	d.draws()
+	if got := first(); got != "11 server silent" {
+		t.Errorf("first row %q after another attempt", got)
+	}
+	// News that is older than what is known does not turn time back.
+	d.model.take(wire.FromEvent(monitor.Event{Kind: monitor.AttemptEvent, Snapshot: snaps[0]}))
+	d.draws()
+	if got := first(); got != "11 server silent" {
+		t.Errorf("first row %q after old news", got)
+	}
+}
+
+func TestSelectionAndOrderStay(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
+	test.Tap(d.list.rows[2])
+	d.draws()
+	if d.detail.name.whole != "Home broker" || !d.list.rows[2].chosen {
+		t.Fatalf("chosen: %q", d.detail.name.whole)
+	}
+	kept := slices.Clone(d.list.rows)
+	snaps := fiveTargets()
+	snaps[4] = downTarget(snaps[4])
+	d.give(snaps...)
+	d.step()
+	if d.detail.name.whole != "Home broker" {
+		t.Errorf("the choice jumped to %q when another broke", d.detail.name.whole)
+	}
+	if !slices.Equal(kept, d.list.rows) || d.list.rows[4].view.name != "Team chat" {
+		t.Error("rows moved when one broke")
+	}
+	if d.list.sum.text.whole != "1 broken, 4 connected" {
+		t.Errorf("sum: %q", d.list.sum.text.whole)
+	}
+	test.Tap(d.list.sum) // goes to the broken one
+	d.draws()
+	if d.detail.name.whole != "Team chat" {
+		t.Errorf("the sum line went to %q", d.detail.name.whole)
+	}
+	d.give(snaps[:4]...) // the chosen one is removed
+	d.step()
+	if len(d.list.rows) != 4 || d.detail.name.whole != "Office gateway" {
+		t.Errorf("%d rows, %q chosen after the chosen one went", len(d.list.rows), d.detail.name.whole)
+	}
+}
+
+func TestButtonsAsk(t *testing.T) {
+	snaps := fiveTargets()
+	snaps[0] = downTarget(snaps[0])
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), snaps...)
+	test.Tap(d.detail.band.reconnect)
+	d.wg.Wait()
+	d.detail.pause.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
+	d.wg.Wait()
+	idle := snaps[0]
+	idle.State, idle.Seq = monitor.Idle, 9
+	d.give(append([]monitor.Snapshot{idle}, snaps[1:]...)...)
+	d.step()
+	if d.detail.pause.text.whole != "Resume" {
+		t.Errorf("a paused target's button says %q", d.detail.pause.text.whole)
+	}
+	d.detail.pause.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	d.wg.Wait()
+	test.Tap(d.detail.copy)
+	if text := d.app.Clipboard().Content(); !strings.Contains(text, "Office gateway") || !strings.Contains(text, "0.1.0") {
+		t.Errorf("the report: %q", text)
+	}
+	want := []string{"reconnect Office gateway", "pause Office gateway", "resume Office gateway"}
+	if got := d.client.heard(); !slices.Equal(got, want) {
+		t.Errorf("asked %q, want %q", got, want)
+	}
+	d.client.err = &control.Error{Status: 500, Msg: "no\x1b[31m"}
+	test.Tap(d.detail.pause)
+	d.wg.Wait()
+	if got := d.detail.notice.whole; got != `no\x1b[31m` {
+		t.Errorf("the refusal was shown as %q", got)
+	}
+}
+
+func TestAResidentThatDoesNotAnswerIsSaid(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
+	d.client.err = context.DeadlineExceeded
+	d.step()
+	if d.detail.band.look != ui.LookUnknown || !d.detail.veil.Visible() || !strings.HasPrefix(d.detail.band.sentence.whole, "Not known since") {
+		t.Errorf("look %v, veil %v, %q", d.detail.band.look, d.detail.veil.Visible(), d.detail.band.sentence.whole)
+	}
+	if !d.list.veil.Visible() || d.list.sum.text.whole != "Not known" {
+		t.Errorf("the list looks as if it were true: %q", d.list.sum.text.whole)
+	}
+	if !d.detail.pause.off {
+		t.Error("pause can be pressed though nobody hears it")
+	}
+	d.client.err = nil
+	d.step()
+	if d.detail.band.look != ui.LookUp || d.detail.veil.Visible() || d.detail.pause.off || d.list.veil.Visible() {
+		t.Error("it does not recover")
+	}
+}
+
+func TestOnePaneWhenNarrow(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(480, 360), fiveTargets()...)
+	if !d.list.box.Visible() || d.detail.box.Visible() {
+		t.Fatal("a narrow window begins with the list")
+	}
+	test.Tap(d.list.rows[1])
+	d.draws()
+	if d.list.box.Visible() || !d.detail.box.Visible() || d.detail.title.whole != "Build server" {
+		t.Fatalf("detail of %q", d.detail.title.whole)
+	}
+	test.Tap(d.detail.back)
+	if !d.list.box.Visible() {
+		t.Error("back does not lead to the list")
+	}
+	d.win.Resize(fyne.NewSize(1000, 600))
+	if !d.list.box.Visible() || !d.detail.box.Visible() {
+		t.Error("a wide window shows both")
+	}
+}
+
+func TestThirtyTargetsCanBeFiltered(t *testing.T) {
+	var snaps []monitor.Snapshot
+	for i := range 30 {
+		snaps = append(snaps, upTarget(fmt.Sprintf("Server %02d", i), "s.example.net:1", time.Millisecond, time.Hour))
+	}
+	d := newDesk(t, theme.VariantDark, ui.English, fyne.NewSize(900, 600), snaps...)
+	if !d.list.filter.Visible() || len(d.list.visible()) != 30 {
+		t.Fatalf("filter %v, %d rows", d.list.filter.Visible(), len(d.list.visible()))
+	}
+	d.list.filter.SetText("ver 1")
+	if n := len(d.list.visible()); n != 10 {
+		t.Errorf("%d rows match, want 10", n)
+	}
+	d.list.filter.SetText("nothing")
+	if !d.list.none.Visible() {
+		t.Error("nothing matches, and nothing says so")
+	}
+}
+
+func trialOf(state monitor.State) []monitor.Snapshot {
+	s := upTarget("x", "x:1", 4*time.Millisecond, 0)
+	first := s
+	first.State = monitor.Connecting
+	if state == monitor.Down {
+		s = downTarget(s)
+	}
+	return []monitor.Snapshot{first, s}
+}
+
+// tries waits for the pause after typing to end and for the trial.
+func (d *desk) tries() {
+	d.t.Helper()
+	if d.dialog.timer != nil {
+		d.dialog.timer.Stop()
+	}
+	d.dialog.try()
+	d.wg.Wait()
+}
+
+func TestATargetIsTriedBeforeItIsSaved(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
+	test.Tap(d.list.add)
+	if d.dialog == nil || !d.dialog.save.off {
+		t.Fatal("nothing is entered yet, and it can be saved")
+	}
+	d.dialog.fields["address"].SetText("cache.example.net:6379")
+	if got := d.dialog.fields["name"].Text; got != "cache.example.net" {
+		t.Errorf("the name follows the address: %q", got)
+	}
+	if !d.dialog.save.off {
+		t.Error("not tried yet, and it can be saved")
+	}
+	d.client.trial = trialOf(monitor.Up)
+	d.tries()
+	if d.dialog.save.off || d.dialog.save.text.whole != "Save" || d.dialog.state != worked {
+		t.Fatalf("it works: save off %v, %q", d.dialog.save.off, d.dialog.save.text.whole)
+	}
+	d.dialog.fields["name"].SetText("Cache") // another name is no other server
+	if d.dialog.save.off {
+		t.Error("a new name makes the trial void")
+	}
+	d.dialog.fields["address"].SetText("cache.example.net:6380") // another port is
+	if !d.dialog.save.off {
+		t.Error("a new port can be saved untried")
+	}
+	d.tries()
+	test.Tap(d.dialog.save)
+	d.settle()
+	if d.dialog != nil {
+		t.Error("the dialog stays after saving")
+	}
+	want := []string{"try cache.example.net:6379 none", "try cache.example.net:6380 none", "save Cache: Cache cache.example.net:6380 none 500ms rewrite=false"}
+	if got := d.client.heard(); !slices.Equal(got, want) {
+		t.Errorf("asked %q, want %q", got, want)
+	}
+}
+
+func TestWhatFailsCanBeSavedKnowingly(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
+	d.client.trial = trialOf(monitor.Down)
+	d.client.saveErr = &control.Error{Status: 409, Code: control.CodeLayout, Msg: "layout"}
+	d.addTarget()
+	d.dialog.fields["address"].SetText("bad.example.net:1")
+	d.tries()
+	if d.dialog.save.off || d.dialog.save.text.whole != "Save anyway" || !strings.Contains(d.dialog.said.whole, "refuses connections") {
+		t.Fatalf("off %v, %q, %q", d.dialog.save.off, d.dialog.save.text.whole, d.dialog.said.whole)
+	}
+	test.Tap(d.dialog.save)
+	d.wg.Wait()
+	if d.dialog == nil || d.dialog.save.text.whole != "Rewrite the file" {
+		t.Fatal("the file's comments would be lost, and nobody was asked")
+	}
+	test.Tap(d.dialog.save)
+	d.wg.Wait()
+	if got := d.client.heard(); d.dialog != nil || got[len(got)-1] != "save bad.example.net: bad.example.net bad.example.net:1 none 500ms rewrite=true" {
+		t.Errorf("asked %q", got)
+	}
+}
+
+func TestBadFieldsAreNamed(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
+	d.addTarget()
+	for _, c := range []struct{ field, text string }{
+		{"address", "no-port"}, {"address", "host:99999"}, {"address", "host:0"}, {"interval", "soon"}, {"interval", "-1s"}, {"interval", "1ns"}, {"name", ""},
+	} {
+		d.dialog.fields["address"].SetText("ok.example.net:1")
+		d.dialog.fields["interval"].SetText("500ms")
+		d.dialog.fields["name"].SetText("A name")
+		d.dialog.fields[c.field].SetText(c.text)
+		if !d.dialog.save.off || d.dialog.said.whole == "" {
+			t.Errorf("%s %q: save off %v, said %q", c.field, c.text, d.dialog.save.off, d.dialog.said.whole)
+		}
+	}
+	// A heartbeat by line needs both halves.
+	d.dialog.fields["name"].SetText("A name")
+	d.dialog.segs.pick(2)
+	if _, err := d.dialog.target(); err == nil {
+		t.Error("a line heartbeat without send and expect is accepted")
+	}
+	d.dialog.fields["send"].SetText(`PING {nonce}\n`)
+	d.dialog.fields["expect"].SetText(`PONG {nonce}`)
+	if got, err := d.dialog.target(); err != nil || got.Send != "PING {nonce}\n" {
+		t.Errorf("%v %q", err, got.Send)
+	}
+}
+
+func TestEditingKeepsWhatTheDialogDoesNotShow(t *testing.T) {
+	snaps := fiveTargets()
+	snaps[0].Target.Timeout = 3 * time.Second
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), snaps...)
+	test.Tap(d.detail.edit)
+	if d.dialog.save.off {
+		t.Error("nothing changed: it can be saved untried")
+	}
+	if got, err := d.dialog.target(); err != nil || got != snaps[0].Target {
+		t.Errorf("%v\n got %+v\nwant %+v", err, got, snaps[0].Target)
+	}
+	d.dialog.fields["address"].escape() // Escape closes
+	if d.dialog != nil {
+		t.Fatal("Escape does not close")
+	}
+	d.editTarget()
+	test.Tap(d.dialog.remove)
+	if len(d.client.heard()) != 0 {
+		t.Error("removed at the first press")
+	}
+	test.Tap(d.dialog.remove)
+	d.wg.Wait()
+	if got := d.client.heard(); !slices.Equal(got, []string{"remove Office gateway"}) {
+		t.Errorf("asked %q", got)
+	}
+}
+
+func TestTheDemoCanBeBrokenAndRemoved(t *testing.T) {
+	demo := upTarget("Demo server", "127.0.0.1:41327", 100*time.Microsecond, 8*time.Second)
+	d := newDesk(t, theme.VariantLight, ui.Chinese, fyne.NewSize(1120, 700))
+	d.client.settings.Demo = true
+	d.give(demo)
+	d.step()
+	if d.detail.mode != pageDemo {
+		t.Fatalf("mode %v", d.detail.mode)
+	}
+	test.Tap(d.detail.demo.cards[1])
+	d.wg.Wait()
+	if !d.detail.demo.heal.Visible() || !d.detail.demo.cards[1].on {
+		t.Error("nothing says how to heal it")
+	}
+	test.Tap(d.detail.demo.heal)
+	d.wg.Wait()
+	test.Tap(d.detail.demo.remove)
+	d.wg.Wait()
+	want := []string{"demo hung", "demo normal", "settings demo=false language= rewrite=false"}
+	if got := d.client.heard(); !slices.Equal(got, want) {
+		t.Errorf("asked %q, want %q", got, want)
+	}
+}
+
+func TestTheLanguageCanBeSwitched(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
+	d.switchLanguage()
+	d.draws()
+	if d.detail.pause.text.whole != "暂停" || d.list.add.text.whole != "添加目标" {
+		t.Errorf("%q %q", d.detail.pause.text.whole, d.list.add.text.whole)
+	}
+	d.wg.Wait()
+	if got := d.client.heard(); !slices.Equal(got, []string{"settings demo=false language=zh rewrite=false"}) {
+		t.Errorf("asked %q", got)
+	}
+}
+
+// The whole of it: streams, polls and the loop that draws, ended by the context.
+func TestItRunsAndEnds(t *testing.T) {
+	app := test.NewTempApp(t)
+	client := &fakeClient{events: make(chan wire.Object, 10)}
+	s := upTarget("Office gateway", "gate.example.net:7000", 24*time.Millisecond, time.Hour)
+	client.status.Targets = []wire.Object{wire.FromSnapshot(s)}
+	client.events <- wire.FromEvent(monitor.Event{Snapshot: s})
+	w := New(app, func() (Client, error) { return client, nil }, ui.English)
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { w.model.run(ctx) })
+	wg.Go(func() { w.loop(ctx) })
+	title := func() bool {
+		w.model.mu.Lock()
+		defer w.model.mu.Unlock()
+		return w.model.met && len(w.model.order) == 1
+	}
+	for end := time.Now().Add(5 * time.Second); !title(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it never learned of its target")
+		}
+	}
+	close(client.events) // the resident ends
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		w.model.mu.Lock()
+		lost := !w.model.lost.IsZero()
+		w.model.mu.Unlock()
+		if lost {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("it never noticed that the resident ended")
+		}
+	}
+	cancel()
+	wg.Wait()
+	w.win.Close()
+}
+
+func TestADialThatFailsIsTriedAgain(t *testing.T) {
+	tries := 0
+	m := newModel(func() (Client, error) {
+		if tries++; tries < 2 {
+			return nil, control.ErrNotRunning
+		}
+		return &fakeClient{}, nil
+	}, ui.English, noon)
+	if _, err := m.connect(); !errors.Is(err, control.ErrNotRunning) {
+		t.Errorf("first: %v", err)
+	}
+	for range 2 {
+		if _, err := m.connect(); err != nil {
+			t.Error(err)
+		}
+	}
+	if tries != 2 {
+		t.Errorf("dialled %d times", tries)
+	}
+}
+
+func TestLinesBreakWhereTheyMay(t *testing.T) {
+	test.NewTempApp(t)
+	f := fontBody
+	for _, c := range []struct {
+		name, text string
+		width      float32
+		most       int
+		want       []string
+	}{
+		{"English at spaces", "Start the program on that computer", f.width("Start the program"), 9, []string{"Start the program", "on that computer"}},
+		{"Chinese anywhere but before a full stop", "请检查端口号。", f.width("请检查端口号"), 9, []string{"请检查端口", "号。"}},
+		{"a name is not torn from its colon", "proxy.example.net:3128 没有回音", f.width("proxy.example.net:3128 没"), 9, []string{"proxy.example.net:3128 没", "有回音"}},
+		{"a word too long", "aaaaaaaaaa", f.width("aaaa"), 9, []string{"aaaa", "aaaa", "aa"}},
+		{"too many lines", "one two three", f.width("one"), 2, []string{"one", "t…"}},
+		{"nothing", "", 100, 9, nil},
+	} {
+		got := wrap(c.text, c.width+0.5, f, c.most)
+		if c.name == "too many lines" {
+			if len(got) != 2 || !strings.HasSuffix(got[1], "…") {
+				t.Errorf("%s: %q", c.name, got)
+			}
+			continue
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestEscapesAreReadBack(t *testing.T) {
+	for _, s := range []string{"PING {nonce}\n", "a\\b", "tab\tcr\r", "\x00\xff\x7f", `\n`, "\\x41"} {
+		if got := unescape(escape(s)); got != s {
+			t.Errorf("%q became %q by way of %q", s, got, escape(s))
+		}
+	}
+	for in, want := range map[string]string{`a\qb`: `a\qb`, `end\`: `end\`, `\x4`: `\x4`, `\xzz`: `\xzz`, `\x41`: "A"} {
+		if got := unescape(in); got != want {
+			t.Errorf("%q was read as %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestTheScaleIsRound(t *testing.T) {
+	for in, want := range map[time.Duration]time.Duration{
+		0: time.Millisecond, 900 * time.Microsecond: time.Millisecond, 24 * time.Millisecond: 40 * time.Millisecond,
+		61 * time.Millisecond: 80 * time.Millisecond, 90 * time.Millisecond: 100 * time.Millisecond, 3 * time.Second: 4 * time.Second,
+	} {
+		if got := ceiling(in); got != want {
+			t.Errorf("ceiling(%v) = %v, want %v", in, got, want)
+		}
+	}
+}
+
+// Contrast after WCAG 2: 4.5 for text, 3 for what is drawn.
+func TestContrast(t *testing.T) {
+	for name, p := range map[string]*palette{"light": &light, "dark": &dark} {
+		grounds := map[string]color.NRGBA{"background": p.background, "surface": p.surface, "sunken": p.sunken}
+		check := func(what string, a, b color.NRGBA, least float64) {
+			if got := contrast(a, b); got < least {
+				t.Errorf("%s: %s has %.2f, want %.1f", name, what, got, least)
+			}
+		}
+		for g, ground := range grounds {
+			check("text on "+g, p.text, ground, 4.5)
+			check("muted on "+g, p.muted, ground, 4.5)
+			check("accent on "+g, p.accent, ground, 4.5)
+			for k, tone := range p.tones {
+				check(ui.Look(k).String()+" ink on "+g, tone.ink, ground, 4.5)
+				check(ui.Look(k).String()+" solid on "+g, tone.solid, ground, 2.95)
+			}
+		}
+		for k, tone := range p.tones {
+			check("ink on tint "+ui.Look(k).String(), tone.ink, tone.tint, 4.5)
+			check("text on tint "+ui.Look(k).String(), p.text, tone.tint, 4.5)
+			check("muted on tint "+ui.Look(k).String(), p.muted, tone.tint, 4.5)
+			check("solid on tint "+ui.Look(k).String(), tone.solid, tone.tint, 3)
+		}
+		check("text on accent", p.onAccent, p.accent, 4.5)
+		check("edge on background", p.edge, p.background, 3)
+		check("edge on surface", p.edge, p.surface, 3)
+	}
+}
+
+func contrast(a, b color.NRGBA) float64 {
+	luminance := func(c color.NRGBA) float64 {
+		f := func(v uint8) float64 {
+			s := float64(v) / 255
+			if s <= 0.04045 {
+				return s / 12.92
+			}
+			return math.Pow((s+0.055)/1.055, 2.4)
+		}
+		return 0.2126*f(c.R) + 0.7152*f(c.G) + 0.0722*f(c.B)
+	}
+	x, y := luminance(a), luminance(b)
+	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
+}
