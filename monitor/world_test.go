@@ -59,7 +59,7 @@ type world struct {
 	conns    []*conn
 	broken   []string // what was sent while the way was broken
 	lookUps  int
-	asked    int // questions to the gateway under way
+	asked    []time.Duration // when the gateway was asked
 	lastOn   bool
 	carrying *conn // lost is asked for a segment of this connection; nil: for a SYN
 
@@ -159,10 +159,9 @@ func (w *world) system() system {
 		neighbour: func(netcheck.Way) (netcheck.NeighbourState, time.Duration) { return netcheck.NeighbourPresent, -1 },
 		askGateway: func(ctx context.Context, _ netcheck.Way) netcheck.GatewayAnswer {
 			w.mu.Lock()
-			w.asked++
+			w.asked = append(w.asked, w.at())
 			answer := w.gateway
 			w.mu.Unlock()
-			defer w.set(func() { w.asked-- })
 			if answer == netcheck.Answered && sleep(ctx, 2*oneWay) {
 				return netcheck.GatewayAnswer{Outcome: netcheck.Answered, RTT: 2 * oneWay, How: "udp"}
 			}
@@ -202,7 +201,7 @@ func (w *world) sending(what string) {
 	}
 }
 
-func (w *world) dial(ctx context.Context, _ netip.AddrPort, _ Keepalive) (net.Conn, error) {
+func (w *world) dial(ctx context.Context, dst netip.AddrPort, _ Keepalive) (net.Conn, error) {
 	began := time.Now()
 	w.mu.Lock()
 	w.dials = append(w.dials, w.at())
@@ -236,6 +235,7 @@ func (w *world) dial(ctx context.Context, _ netip.AddrPort, _ Keepalive) (net.Co
 		return fail(os.NewSyscallError("connect", syscall.ECONNREFUSED))
 	}
 	c := newConn(w)
+	c.dst = dst
 	w.set(func() { w.conns = append(w.conns, c) })
 	if accept != nil {
 		accept(c)
@@ -273,6 +273,7 @@ func (w *world) dialled(from, to time.Duration) (times []time.Duration) {
 // conn is this computer's end of a connection.
 type conn struct {
 	w    *world
+	dst  netip.AddrPort
 	mu   sync.Mutex // guards what follows; taken before w.mu
 	cond *sync.Cond
 
