@@ -87,7 +87,8 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 	if f.noTray {
 		close(r.noIcon)
 	} else {
-		r.tray = tray.New(tray.Options{Logger: p.logger(), Lang: r.lang, Actions: r.actions(), HostGone: r.hostGone})
+		// No logger: what it would say, hostGone says for people.
+		r.tray = tray.New(tray.Options{Lang: r.lang, Actions: r.actions(), HostGone: r.hostGone})
 	}
 
 	// The icon is registered first and meanwhile the rest is built. It wants the main goroutine on macOS, so the rest is
