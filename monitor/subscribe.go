@@ -7,7 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// queueLimit is how many events wait for a slow reader before it is skipped to the newest snapshots.
+// queueLimit is how many events wait for a slow reader before it is skipped to the newest snapshots; with more than half as
+// many targets it is twice their number.
 const queueLimit = 512
 
 // ErrClosed is returned by Subscription.Next after Close, and when the Fleet or Monitor has ended and all was read.
@@ -67,6 +68,7 @@ type Subscription struct {
 
 	mu     sync.Mutex // guards what follows
 	queue  []queued
+	kept   int                 // how many the last skip left; as many again may come before the next
 	last   map[*Monitor]uint64 // the newest Seq handed out, so that time never runs backwards
 	closed bool
 }
@@ -89,7 +91,7 @@ func (s *Subscription) put(q queued) {
 		return
 	}
 	s.queue = append(s.queue, q)
-	if len(s.queue) > queueLimit {
+	if len(s.queue) > max(queueLimit, 2*s.kept) {
 		s.skip()
 	}
 	select {
@@ -114,7 +116,7 @@ func (s *Subscription) skip() {
 		}
 	}
 	clear(s.queue[len(kept):])
-	s.queue = kept
+	s.queue, s.kept = kept, len(kept)
 }
 
 func (s *Subscription) finish() {
@@ -146,7 +148,7 @@ func (s *Subscription) Next(ctx context.Context) (Event, error) {
 			s.mu.Unlock()
 			return Event{Kind: q.kind, Snapshot: *q.snap, Renewed: q.renewed, Removed: q.removed}, nil
 		}
-		s.queue = nil
+		s.queue, s.kept = nil, 0
 		closed := s.closed
 		s.mu.Unlock()
 		if closed {
