@@ -61,10 +61,12 @@ func (r Reply) Says() Said {
 		return SaidHostUnreachable
 	case 5:
 		return SaidRefused
+	case 6: // "TTL expired" is what dante and microsocks make of ETIMEDOUT
+		return SaidTimeout
 	case 7, 8:
 		return SaidUnsupported
 	}
-	return SaidFailed // 1 general failure, 6 TTL expired, and what nobody defined
+	return SaidFailed // 1 general failure, and what nobody defined
 }
 
 func (r Reply) httpSays() Said {
@@ -104,7 +106,9 @@ func (r Reply) httpSays() Said {
 		return SaidDenied
 	}
 	switch r.Status {
-	case 401, 403, 451:
+	case 401: // tinyproxy's answer to a wrong password
+		return SaidAuth
+	case 403, 451:
 		return SaidDenied
 	case 504:
 		return SaidTimeout
