@@ -29,7 +29,7 @@ func (m *Monitor) beat(now time.Duration) {
 	}
 	if m.s.State == Up && !waiting {
 		m.set(timerOverdue, now+s.deadline.After(m.s.Target.Timeout))
-		m.set(timerPatience, now+lifePatience+m.s.Target.Timeout)
+		m.set(timerPatience, now+lifePatience)
 	}
 }
 
@@ -66,7 +66,7 @@ func (m *Monitor) sessionAnswered(now, rtt time.Duration) {
 	if s.proto != nil {
 		if sent, waiting := s.oldest(); waiting {
 			m.set(timerOverdue, max(sent, now)+s.deadline.After(m.s.Target.Timeout))
-			m.set(timerPatience, now+lifePatience+m.s.Target.Timeout) // it answers, if late: patience begins anew
+			m.set(timerPatience, now+lifePatience) // it answers, if late: patience begins anew
 		}
 	}
 	if m.s.State != Up {
@@ -178,6 +178,11 @@ func (m *Monitor) heldUp(now, late, by time.Duration, cause netcheck.Cause) {
 		return
 	}
 	m.hub.log.Info("held up", "target", m.s.Target.Name, "cause", string(cause), "for", by)
+	if m.s.State == Suspect && cause == netcheck.Asleep && !m.localBroken() {
+		m.trouble.lost = now
+		m.set(timerDecide, now+m.s.Target.Timeout+retransmits)
+		return
+	}
 	if m.s.State == Up {
 		m.startTrouble(now, now, heldUp)
 		m.trouble.lost = 0
@@ -239,13 +244,17 @@ func (m *Monitor) sessionEnded(err error) {
 		m.consider(now)
 		return
 	}
-	m.lastSession(how, lived)
-	mayRenew := how == netcheck.Closed && wasUp && m.isHabit(lived)
+	justAwake := now < m.awakeUntil
+	mayRenew := wasUp && justAwake
+	if !justAwake {
+		m.lastSession(how, lived)
+		mayRenew = how == netcheck.Closed && wasUp && m.isHabit(lived)
+	}
 	m.startTrouble(now, now, cut)
 	if mayRenew {
 		m.turn(ended)
 		m.endedAt = now
-		m.set(timerRenew, now+renewWithin)
+		m.set(timerRenew, max(now+renewWithin, m.awakeUntil))
 	}
 	m.trouble.facts.Session = how
 	m.note(netcheck.HopServer, m.s.Remote, netcheck.SeenBroken, 0, saw)
@@ -279,6 +288,15 @@ func (m *Monitor) isHabit(lived time.Duration) bool {
 		return false
 	}
 	if m.lastLife > 0 && lived < m.lastLife/2 {
+		m.lastLife = lived
+		return false
+	}
+	if lived < m.lastLife*9/10 {
+		m.shrinks++
+	} else {
+		m.shrinks = 0
+	}
+	if m.shrinks >= 3 {
 		m.lastLife = lived
 		return false
 	}

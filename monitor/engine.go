@@ -50,6 +50,8 @@ const (
 	// silenceReplaces: silence replaces a cause that is shown only this long into a round.
 	silenceReplaces = 2 * time.Second
 
+	// wakeGrace: after a sleep adapters and networks take their time; nothing is called an outage before.
+	wakeGrace = 5 * time.Second
 	// renewWithin: a session that the server ended in order is renewed, not alarmed, when the next one is Up within this.
 	renewWithin = time.Second
 	// habitLife: a session that lived shorter was not ended by habit.
@@ -122,8 +124,12 @@ type Monitor struct {
 	addrs   []netip.Addr // of the host's name, as last looked up
 	asking  sync.WaitGroup
 
+	ahead      time.Duration // what hub.ahead said last
+	awakeUntil time.Duration // after a sleep: until then the network may still be coming up
+
 	lastLife time.Duration // how long the last session lived that the server ended in order
 	endedAt  time.Duration // when a session was ended in order that may be renewed; 0 none
+	shrinks  int           // lives in a row that were shorter than the one before
 	shortRow int           // sessions in a row that ended before habitLife
 	habit    bool          // the pending renewal would be the second of its kind
 }
@@ -196,6 +202,7 @@ func (m *Monitor) run(ctx context.Context) {
 	m.hub.monitors[m] = struct{}{}
 	m.hub.mu.Unlock()
 	m.ctx = ctx
+	m.ahead = m.hub.ahead(m.hub.now())
 	// Thousands that start at once would fill memory and network at once: they begin in their slots of the grid.
 	m.set(timerBegin, m.hub.now()+time.Duration(m.slot/16)*10*time.Millisecond)
 	for !m.over {
@@ -275,6 +282,11 @@ func (m *Monitor) wait(due time.Duration) {
 	m.reading = nil
 	posted := len(m.inbox) > 0
 	m.mu.Unlock()
+	if err == nil || !isTimeout(err) {
+		if m.slept(m.hub.now()) > 0 {
+			s.noSample = s.n // what comes now says nothing about the round trip
+		}
+	}
 	if n > 0 {
 		m.received(s, n)
 	}
@@ -325,14 +337,25 @@ func (m *Monitor) waitBell(due time.Duration) {
 func (m *Monitor) woke(due time.Duration) {
 	now := m.hub.now()
 	late := max(0, now-due)
-	slept := m.hub.sleptFor(now)
-	if slept > heldUpShown {
+	if slept := m.slept(now); slept > 0 {
 		m.heldUp(now, late, slept, netcheck.Asleep)
 		return
 	}
 	if late > lateTimer {
 		m.heldUp(now, late, late, netcheck.Stalled)
 	}
+}
+
+// slept reports how long the computer slept since this was last asked; 0 mostly.
+func (m *Monitor) slept(now time.Duration) time.Duration {
+	ahead := m.hub.ahead(now)
+	by := ahead - m.ahead
+	m.ahead = ahead
+	if by < heldUpShown {
+		return 0
+	}
+	m.awakeUntil = now + wakeGrace
+	return by
 }
 
 func (m *Monitor) set(t timer, at time.Duration) { m.timers[t] = max(at, 1) }

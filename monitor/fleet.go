@@ -188,7 +188,13 @@ func (f *Fleet) Snapshot(name string) (Snapshot, bool) {
 // Subscribe begins a subscription to every target, those that come later included; with beats it carries a BeatEvent for
 // every answered heartbeat. Close it.
 func (f *Fleet) Subscribe(beats bool) *Subscription {
-	return f.hub.feed.subscribe(beats, f.monitors())
+	f.mu.Lock() // so that no target comes or goes unseen between the list and the registration
+	defer f.mu.Unlock()
+	ms := make([]*Monitor, len(f.members))
+	for i, mb := range f.members {
+		ms[i] = mb.m
+	}
+	return f.hub.feed.subscribe(beats, ms)
 }
 
 // pick returns the named monitors; all when no name is given.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -94,6 +95,8 @@ type hub struct {
 	feed    feed
 	watcher *netcheck.Watcher
 	asking  sync.WaitGroup // questions that targets share
+	aheadBy atomic.Int64   // what bootAhead said last
+	aheadAt atomic.Int64   // when it was asked; 0 never
 
 	mu       sync.Mutex // guards what follows
 	monitors map[*Monitor]struct{}
@@ -133,7 +136,6 @@ func newHub(log *slog.Logger, trace int) *hub {
 		watcher:  netcheck.NewWatcher(log),
 		monitors: map[*Monitor]struct{}{}, judged: map[netcheck.Way]judgement{}, gateways: map[gatewayKey]*gateway{},
 		borne: map[int]*held{}, heeded: map[netip.Addr]*held{},
-		slept: -1,
 	}
 }
 
@@ -329,21 +331,14 @@ func (h *hub) gatewayUsedTo(w netcheck.Way) netcheck.Tri {
 	return h.gatewayOf(w).usedTo
 }
 
-// sleptFor reports how long the computer was suspended since it was last asked, at most once a second; 0 mostly.
-func (h *hub) sleptFor(now time.Duration) time.Duration {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.slept >= 0 && now-h.sleptAt < time.Second {
-		return 0
+// ahead is how far the clock that goes on in a sleep is ahead of the one that does not. It grows by the time slept; each
+// target compares it with what it saw before. Asked at most every 10 ms, for all.
+func (h *hub) ahead(now time.Duration) time.Duration {
+	if at := time.Duration(h.aheadAt.Load()); at == 0 || now-at >= 10*time.Millisecond {
+		h.aheadBy.Store(int64(h.sys.bootAhead()))
+		h.aheadAt.Store(int64(max(now, 1)))
 	}
-	h.sleptAt = now
-	ahead := h.sys.bootAhead()
-	was := h.slept
-	h.slept = ahead
-	if was < 0 {
-		return 0
-	}
-	return max(0, ahead-was)
+	return time.Duration(h.aheadBy.Load())
 }
 
 // errnoOf returns the errno inside err; 0 when there is none.

@@ -151,6 +151,10 @@ func (m *Monitor) localDown(now time.Duration) {
 	if m.timers[timerRepaired] != 0 {
 		return // healed a moment ago
 	}
+	if now < m.awakeUntil {
+		m.set(timerLocalDown, m.awakeUntil)
+		return
+	}
 	m.goDown(now)
 }
 

@@ -35,7 +35,7 @@ func (m *Monitor) approach(now time.Duration) {
 	t.facts.Name = netcheck.Asked
 	m.note(netcheck.HopResolver, m.host, netcheck.SeenAsked, 0, "")
 	m.set(timerAttemptEnd, now+attemptLimit)
-	m.set(timerDecide, now+freshBeatPatience)
+	m.set(timerDecide, now+nameSilence)
 	round := t.round
 	// Two look-ups, 0.4 s apart: one lost datagram is no verdict on the resolver.
 	for i := range 2 {
@@ -340,9 +340,15 @@ func (m *Monitor) dialFailed(t *trouble, err error, where string, took, now time
 		if errors.As(err, &de) {
 			err = de.Err
 		}
-		t.facts.FreshErrno = errno
-		m.note(netcheck.HopLink, m.s.Way.Interface, netcheck.SeenUnknown, took, "could not connect: "+plain(err))
+		// This program or this computer is short of something (descriptors, memory, ports): nothing was asked.
+		if t.facts.Fresh == netcheck.Asked {
+			t.facts.Fresh = netcheck.NotAsked
+		}
+		m.note(netcheck.HopLink, m.s.Way.Interface, netcheck.SeenUnknown, took, "could not ask: "+plain(err))
 		m.hub.log.Warn("dial", "target", m.s.Target.Name, "err", err)
+		if t.dials == 0 && t.fresh == nil && t.attempting {
+			m.blame(netcheck.Verdict{Cause: netcheck.Stalled, Hop: netcheck.HopLink, Interface: t.facts.Way.Interface, Evidence: slices.Clone(t.evidence)}, now)
+		}
 		return
 	}
 	m.consider(now)

@@ -51,7 +51,7 @@ func (m *Monitor) armAttempt(now time.Duration) {
 func (m *Monitor) adopt(s *session, rtt, now time.Duration) {
 	t := m.trouble
 	t.freshSess = nil
-	if m.s.State == Suspect {
+	if m.s.State == Suspect && now >= m.awakeUntil {
 		t.facts.FreshBeat = netcheck.Answered
 		if t.facts.Session == netcheck.Asked {
 			t.facts.Session = netcheck.Silent
@@ -188,8 +188,8 @@ func (m *Monitor) knock(now time.Duration) {
 func (m *Monitor) becomeUp(now time.Duration) {
 	t := m.trouble
 	s := m.sess
-	renewed := m.endedAt != 0 && m.s.State == Connecting && now-m.endedAt <= renewWithin
-	if renewed {
+	renewed := m.endedAt != 0 && m.s.State == Connecting
+	if renewed && now >= m.awakeUntil {
 		m.edit().Renewals++
 		if m.habit {
 			m.edit().RenewEvery = m.lastLife.Round(time.Second)

@@ -165,6 +165,11 @@ func (m *Monitor) decide(now time.Duration) {
 			t.facts.Session = netcheck.Silent
 		}
 	}
+	if m.s.State == Suspect && now < m.awakeUntil {
+		m.dialFresh(now)
+		m.set(timerDecide, min(now+knockEvery, m.awakeUntil))
+		return
+	}
 	m.readAcked()
 	m.readNeighbours()
 	if t.facts.Name == netcheck.Asked {
