@@ -404,7 +404,7 @@ func (m *Monitor) freshAnswered(t *trouble, s *session, rtt time.Duration) {
 		t.facts.FreshBeat = netcheck.Answered
 		m.note(netcheck.HopService, m.s.Target.Address, netcheck.SeenAnswers, rtt, "a new connection is answered")
 	}
-	if m.s.State == Suspect && m.sess != nil && t.lost != 0 && !t.local.Broken() {
+	if m.s.State == Suspect && m.sess != nil && t.lost != 0 && !t.local.Broken() && now >= m.awakeUntil {
 		// A later question was answered: give the early one until twice that, it may have been lost in a short hole.
 		if wait := t.lost + 2*(now-t.lost) + 260*time.Millisecond; now < wait {
 			t.freshOK, t.freshSess = now, s
