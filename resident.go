@@ -70,6 +70,7 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 	if err != nil {
 		return err
 	}
+	p.beThrifty()
 	defer ln.Close() // twice does no harm, and not everything below gets as far as serving it
 	path, err := settingsPath(f.config)
 	if err != nil {

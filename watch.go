@@ -65,10 +65,12 @@ func (p *program) watch(ctx context.Context, cmd *cobra.Command, w watchFlags, f
 			}
 		}
 	}
+	p.beThrifty()
 	fleet := monitor.NewFleet(monitor.Options{})
 	if err := fleet.Set(targets); err != nil {
 		return err
 	}
+	parts = append(parts, func(ctx context.Context) error { return giveBack(ctx, len(targets)) })
 	engine := func(ctx context.Context) error { return together(ctx, append(parts, fleet.Run)...) }
 	live := !p.json && !p.plain && terminal.Usable(p.out, p.getenv)
 	// Before the engine starts, so that nothing is missed of what it does first.
