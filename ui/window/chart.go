@@ -226,7 +226,11 @@ func (c *chart) paint(w, h int) image.Image {
 		x1 = max(x1, x0+px(2))
 		fill(x0, y(1), x1, y(0), down.tint)
 	}
-	for _, share := range []float64{0, 0.5, 1} {
+	grid := []float64{0, 0.5, 1}
+	if len(c.samples) == 0 && len(c.bands) == 0 {
+		grid = []float64{0, 1} // the words stand in the middle
+	}
+	for _, share := range grid {
 		fill(0, y(share), w, y(share)+one, c.p.line)
 	}
 	for _, b := range c.bands {

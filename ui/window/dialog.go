@@ -307,8 +307,8 @@ func (d *dialog) run(width float32) float32 {
 		d.strip.Hide()
 		y += 12
 	}
-	put(d.box, x-8, top, width+16, y-top+2)
-	return y + 8
+	put(d.box, x-8, top, width+16, y-top+8)
+	return y + 14
 }
 
 // changed: a field says something else. What was tried no longer counts; soon it is tried again.

@@ -500,7 +500,7 @@ func (m *model) tables(s *screen) {
 		if o.End.IsZero() {
 			row.length = l.Say("outage.now")
 		} else {
-			row.length = l.Duration(o.End.Sub(o.Start))
+			row.length = length(o.End.Sub(o.Start), l)
 		}
 		s.outages[s.nOutages] = row
 		s.nOutages++
@@ -522,9 +522,17 @@ func bandsOf(snap monitor.Snapshot, now time.Time, l ui.Lang) []band {
 		if o.Verdict.Cause == netcheck.CauseNone && o.End.IsZero() && snap.Verdict.Cause != netcheck.CauseNone {
 			words = ui.OutageWord(monitor.Outage{Verdict: snap.Verdict}, l)
 		}
-		bands = append(bands, band{from: o.Start, to: end, words: words, length: l.Duration(end.Sub(o.Start))})
+		bands = append(bands, band{from: o.Start, to: end, words: words, length: length(end.Sub(o.Start), l)})
 	}
 	return bands
+}
+
+// length is how long an outage was; "0:00" would say nothing of one that was mended at once.
+func length(d time.Duration, l ui.Lang) string {
+	if d < 3*time.Second {
+		return l.Span(max(d.Truncate(100*time.Millisecond), 100*time.Millisecond))
+	}
+	return l.Duration(d)
 }
 
 // errorText puts what a request came back with into words.

@@ -64,11 +64,10 @@ func New(app fyne.App, dial func() (Client, error), l ui.Lang) *Window {
 	w.win = app.NewWindow("Holdfast")
 	w.win.SetPadded(false)
 	w.win.SetIcon(fyne.NewStaticResource("holdfast.png", assets.App(256)))
-	w.build()
 	w.win.Resize(fyne.NewSize(1120, 720))
 	app.Settings().AddListener(func(fyne.Settings) {
 		// The desktop turned dark or light: the palette is in every object, so all are made anew.
-		if w.palette() != w.p {
+		if w.p != nil && w.palette() != w.p {
 			w.build()
 		}
 	})
@@ -77,11 +76,31 @@ func New(app fyne.App, dial func() (Client, error), l ui.Lang) *Window {
 
 // Run shows the window and returns when it was closed or ctx has ended. Each line "raise" from commands brings it to the
 // front; the end of commands means nothing.
+//
+// The first picture is what a click waits for. So three things that each take a while are done at once: OpenGL makes
+// its context, the fonts are read, and the resident is asked.
 func (w *Window) Run(ctx context.Context, commands io.Reader) {
 	ctx, cancel := context.WithCancel(ctx)
 	w.ctx = ctx
+	fonts := make(chan struct{})
+	go func() {
+		defer close(fonts)
+		for _, f := range []font{fontBody, fontStrong} {
+			f.measure("M 永")
+		}
+	}()
 	w.wg.Go(func() { w.model.run(ctx) })
-	w.wg.Go(func() { w.loop(ctx) })
+	w.win.Show() // with nothing in it: nobody else measures text meanwhile
+	<-fonts
+	w.build()
+	select { // mostly it has been there for long
+	case <-w.model.wake:
+	case <-time.After(50 * time.Millisecond):
+	}
+	s, _ := w.model.screen(w.now())
+	w.draw(s)
+
+	w.wg.Go(func() { w.loop(ctx, s) })
 	if commands != nil {
 		go func() { // ends with the program: a pipe cannot be asked to stop waiting
 			lines := bufio.NewScanner(io.LimitReader(commands, 1<<20))
@@ -93,15 +112,15 @@ func (w *Window) Run(ctx context.Context, commands io.Reader) {
 		}()
 	}
 	stop := context.AfterFunc(ctx, func() { fyne.Do(w.app.Quit) })
-	w.win.ShowAndRun()
+	w.app.Run()
 	stop()
 	cancel()
 	w.wg.Wait()
 }
 
-// loop draws whenever something is to be seen that is not there yet. It sleeps while nothing changes.
-func (w *Window) loop(ctx context.Context) {
-	var last *screen
+// loop draws whenever something is to be seen that is not there yet, last being what is there. It sleeps while nothing
+// changes.
+func (w *Window) loop(ctx context.Context, last *screen) {
 	for {
 		now := w.now()
 		s, until := w.model.screen(now)

@@ -799,10 +799,11 @@ func TestItRunsAndEnds(t *testing.T) {
 	client.status.Targets = []wire.Object{wire.FromSnapshot(s)}
 	client.events <- wire.FromEvent(monitor.Event{Snapshot: s})
 	w := New(app, func() (Client, error) { return client, nil }, ui.English)
+	w.build()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { w.model.run(ctx) })
-	wg.Go(func() { w.loop(ctx) })
+	wg.Go(func() { w.loop(ctx, nil) })
 	title := func() bool {
 		w.model.mu.Lock()
 		defer w.model.mu.Unlock()
