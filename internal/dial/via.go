@@ -109,6 +109,7 @@ func (v *Via) parseWhere(s string) error {
 	switch colon := strings.LastIndexByte(s, ':'); {
 	case strings.HasPrefix(s, "["):
 		in, after, ok := strings.Cut(s[1:], "]")
+		in = strings.Replace(in, "%25", "%", 1) // a zone as in RFC 6874
 		if a, err := netip.ParseAddr(in); !ok || err != nil || !a.Is6() {
 			return errors.New("host: an IPv6 address was expected between [ and ]")
 		}
@@ -147,6 +148,10 @@ func cleanHost(s string) (string, error) {
 		return "", errors.New("host: it is missing")
 	}
 	if a, err := netip.ParseAddr(s); err == nil {
+		// netip takes anything for a zone; Linux takes these and more for the name of an interface.
+		if strings.ContainsFunc(a.Zone(), func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`%/[]@"\`, r) }) {
+			return "", errors.New("host: the zone of an address was expected to be the name of an interface")
+		}
 		return a.Unmap().String(), nil
 	}
 	if strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {

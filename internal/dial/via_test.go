@@ -24,6 +24,8 @@ func TestParseVia(t *testing.T) {
 		{in: "socks5h://[2001:db8::1]:9050", want: "socks5h://[2001:db8::1]:9050", names: true},
 		{in: "socks5://[2001:db8::1]", want: "socks5://[2001:db8::1]:1080"},
 		{in: "http://[::ffff:192.0.2.1]:1", want: "http://192.0.2.1:1", names: true},
+		{in: "http://[fe80::1%eth0]:3128", want: "http://[fe80::1%eth0]:3128", names: true},
+		{in: "http://[fe80::1%25eth0]:3128", want: "http://[fe80::1%eth0]:3128", names: true},
 		{in: "http://proxy_1.example.net.:3128", want: "http://proxy_1.example.net.:3128", names: true},
 		{in: "http://bücher.example:3128", want: "http://xn--bcher-kva.example:3128", names: true},
 		{in: "http://me:s3same@proxy:3128", want: "http://me@proxy:3128", user: "me", password: "s3same", names: true},
@@ -79,6 +81,7 @@ func TestParseViaRefuses(t *testing.T) {
 		"http://proxy/hunter2":                                    "host:",
 		"http://me:hunter2@2001:db8::1":                           "between [ and ]",
 		"http://me:hunter2@[2001:db8::1":                          "between [ and ]",
+		"http://[fe80::1%a\r\nb]:80":                              "zone",
 		"http://[192.0.2.1]:80":                                   "between [ and ]",
 		"http://[2001:db8::1]80":                                  "after ]",
 		"http://a..b:80":                                          "between dots",
@@ -237,6 +240,9 @@ func FuzzParseVia(f *testing.F) {
 		}
 		if !v.IsProxy() {
 			return
+		}
+		if s := v.String(); s != printable(s, len(s)) {
+			t.Fatalf("cannot be shown: %q", s)
 		}
 		for _, b := range [][]byte{connectRequest("server.example.net:1", v), []byte(v.String())} {
 			if n := bytes.Count(b, []byte("\n")); n != bytes.Count(b, []byte("\r\n")) || n > 5 || bytes.IndexByte(b, 0) >= 0 {
