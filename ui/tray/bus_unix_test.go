@@ -106,11 +106,13 @@ type panel struct {
 	t    testing.TB
 	conn *dbus.Conn
 
-	mu    sync.Mutex
-	items []string // as registered: "name/path"
-	host  bool
-	deaf  int  // so many registrations are lost
-	mute  bool // properties are never answered
+	mu      sync.Mutex
+	items   []string // as registered: "name/path"
+	host    bool
+	deaf    int  // so many registrations are lost
+	asked   int  // registrations so far
+	forgets bool // tells of registrations, and lists none
+	mute    bool // properties are never answered
 
 	registered chan string
 	signals    chan *dbus.Signal // of all items
@@ -165,8 +167,13 @@ func (p *panel) setHost(there bool) {
 func (p *panel) RegisterStatusNotifierItem(service string, sender dbus.Sender) *dbus.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.asked++
 	if p.deaf > 0 {
 		p.deaf--
+		return nil
+	}
+	if p.forgets {
+		p.conn.Emit(watcherPath, watcherIface+".StatusNotifierItemRegistered", service)
 		return nil
 	}
 	item := service

@@ -146,6 +146,9 @@ type screen struct {
 	missed     bool       // the watcher did not have it a second ago: systray has not seen this watcher
 	told       bool       // HostGone(true) was called last
 
+	nextTry time.Time     // a lost registration is not repeated before
+	tryWait time.Duration // and then not for this long
+
 	patience *time.Timer // until HostGone(true)
 	look     *time.Timer // until the watcher is asked again
 	pause    *time.Timer // until the menu may change
@@ -319,18 +322,23 @@ func (s *screen) found(f finding) bool {
 		}
 		s.look.Reset(s.t.pace.look)
 	case f.registered && !s.registered:
-		s.registered, s.missed = true, false
+		s.registered, s.missed, s.tryWait = true, false, 0
 		s.t.clicked(click{what: tellReady})
 	case !f.registered && !s.missed:
 		// systray registers as soon as it sees the watcher; give it the time.
 		s.missed = true
 		s.look.Reset(s.t.pace.look)
+	case !f.registered && time.Now().Before(s.nextTry):
+		// A watcher that answers a registration with news and without listing us must not keep us busy.
+		s.look.Reset(time.Until(s.nextTry))
 	case !f.registered:
 		// It has not seen this watcher: one that came between its first try and its watching.
+		s.tryWait = min(max(2*s.tryWait, 10*s.t.pace.look), 600*s.t.pace.look)
+		s.nextTry = time.Now().Add(s.tryWait)
 		s.t.o.Logger.Info("tray: registering once more")
 		watcher := s.conn.Object(watcherName, watcherPath)
 		watcher.Go(watcherIface+".RegisterStatusNotifierItem", dbus.FlagNoAutoStart|dbus.FlagNoReplyExpected, nil, string(itemPath))
-		s.look.Reset(10 * s.t.pace.look)
+		s.look.Reset(s.tryWait)
 	}
 	return true
 }

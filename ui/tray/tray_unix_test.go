@@ -314,6 +314,25 @@ func TestRegistrationThatWasLostIsRepeated(t *testing.T) {
 	p.item()
 }
 
+// A watcher that tells of every registration and lists none would otherwise be registered with for ever, without a pause.
+func TestRegistrationThatIsNeverListedKeepsNobodyBusy(t *testing.T) {
+	p := newPanel(startBus(t))
+	p.forgets = true
+	p.appear()
+	tray := New(Options{})
+	tray.pace.look = 5 * time.Millisecond
+	stop := runTray(t, tray)
+	const patience = time.Second
+	<-time.After(patience) // it is what does not happen in this time that counts
+	stop()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// systray's own, then after 50, 100, 200 and 400 ms.
+	if p.asked < 2 || p.asked > 8 {
+		t.Errorf("%d registrations within %v, want two to eight", p.asked, patience)
+	}
+}
+
 func TestPanelThatHangsHoldsNothingUp(t *testing.T) {
 	p := newPanel(startBus(t))
 	p.mute = true
