@@ -19,12 +19,20 @@ import (
 type Fault struct {
 	At     time.Time // taken just before the call that breaks
 	repair func() error
+	mended time.Time // set by a repair that takes its time: the last moment at which it was still broken
 }
 
-// Repair mends what is broken. The moment it returns was taken just before the first call that mends.
+// Repair mends what is broken. The moment it returns was taken just before the first call that mends; where that takes
+// time, as a server that starts does, it is the last moment that still was broken.
 func (f *Fault) Repair() (time.Time, error) {
 	at := time.Now()
-	return at, f.repair()
+	if err := f.repair(); err != nil {
+		return at, err
+	}
+	if !f.mended.IsZero() {
+		at = f.mended
+	}
+	return at, nil
 }
 
 // inject notes the moment and breaks.
@@ -104,15 +112,7 @@ func (l *Lab) RemoveInterface() (*Fault, error) {
 			if err := l.Client.nl.LinkAdd(v); err != nil {
 				return err
 			}
-			bridge, err := l.Switch.link("br0")
-			if err != nil {
-				return err
-			}
-			port, err := l.Switch.link("p-client")
-			if err != nil {
-				return err
-			}
-			if err := l.Switch.nl.LinkSetMaster(port, bridge); err != nil {
+			if err := l.Switch.plug("p-client", "br0"); err != nil {
 				return err
 			}
 			if err := l.Switch.setup("p-client"); err != nil {
@@ -210,7 +210,7 @@ func (l *Lab) DropPort(port uint16) (*Fault, error) {
 // DropFlow makes the gateway drop the client's present connections to that port, as a NAT that forgot them; new
 // connections pass.
 func (l *Lab) DropFlow(port uint16) (*Fault, error) {
-	flows, err := l.Client.established(port)
+	flows, err := l.Client.tcp(established, func(_, remote uint16) bool { return remote == port })
 	if err != nil {
 		return nil, err
 	}
@@ -223,8 +223,14 @@ func (l *Lab) DropFlow(port uint16) (*Fault, error) {
 	return l.onTheWay("drop the flow", tableDropFlow)
 }
 
-// established returns the local ports of the host's connections to a remote port.
-func (h *Host) established(remote uint16) (ports []uint16, err error) {
+// States of a TCP socket as /proc has them (include/net/tcp_states.h).
+const (
+	established = "01"
+	listening   = "0A"
+)
+
+// tcp returns the local ports of the host's TCP sockets in a state, of those that want says yes to.
+func (h *Host) tcp(state string, want func(local, remote uint16) bool) (ports []uint16, err error) {
 	err = h.Do(func() error {
 		for _, name := range []string{"tcp", "tcp6"} {
 			f, err := os.Open("/proc/thread-self/net/" + name)
@@ -233,16 +239,14 @@ func (h *Host) established(remote uint16) (ports []uint16, err error) {
 			}
 			s := bufio.NewScanner(f)
 			for s.Scan() {
-				// sl local_address rem_address st ..., addresses as HEX:PORT (proc_pid_net(5)); 01 is ESTABLISHED.
-				fields := strings.Fields(s.Text())
-				if len(fields) < 4 || fields[3] != "01" {
+				fields := strings.Fields(s.Text()) // sl local_address rem_address st ..., addresses as HEX:PORT (proc_pid_net(5))
+				if len(fields) < 4 || fields[3] != state {
 					continue
 				}
-				if p, ok := hexPort(fields[2]); !ok || p != remote {
-					continue
-				}
-				if p, ok := hexPort(fields[1]); ok {
-					ports = append(ports, p)
+				local, ok1 := hexPort(fields[1])
+				remote, ok2 := hexPort(fields[2])
+				if ok1 && ok2 && want(local, remote) {
+					ports = append(ports, local)
 				}
 			}
 			f.Close()
@@ -271,18 +275,63 @@ func (l *Lab) GatewayOff() (*Fault, error) {
 	return inject("gateway off", off, on)
 }
 
-// UnplugServer pulls the server's cable: the gateway learns after some seconds that nobody answers there, and says so.
-func (l *Lab) UnplugServer() (*Fault, error) {
+// UplinkDown takes the gateway's way to the server: it says at once, by ICMP, that there is no network there any more.
+func (l *Lab) UplinkDown() (*Fault, error) {
 	off, on, err := l.Gateway.port("wan0")
 	if err != nil {
 		return nil, err
 	}
-	return inject("unplug the server", off, on)
+	return inject("uplink down", off, on)
 }
 
-// KillServer kills a server; the repair starts it again.
-func (l *Lab) KillServer(p *Proc, start func() error) (*Fault, error) {
-	return inject("kill the server", p.Kill, start)
+// ServerGone takes the server's addresses: its host is silent, ARP and NDP included. The gateway learns that after some
+// seconds, and then says so by ICMP.
+func (l *Lab) ServerGone() (*Fault, error) {
+	eth0, err := l.Server.link("eth0")
+	if err != nil {
+		return nil, err
+	}
+	return inject("server gone",
+		func() error {
+			return errors.Join(l.Server.delAddress(eth0, ServerV4.String()), l.Server.delAddress(eth0, ServerV6.String()))
+		},
+		func() error {
+			err := errors.Join(l.Server.addAddress(eth0, ServerV4.String()), l.Server.addAddress(eth0, ServerV6.String()))
+			for _, gw := range []netip.Addr{OuterV4.Addr(), OuterV6.Addr()} {
+				err = errors.Join(err, l.Server.addDefault(eth0, gw, 0))
+			}
+			return err
+		})
+}
+
+// KillServer kills a server; the repair starts it again and waits until it listens on the port.
+func (l *Lab) KillServer(p *Proc, port uint16, start func() (*Proc, error)) (*Fault, error) {
+	f, err := inject("kill the server", p.Kill, nil)
+	if err != nil {
+		return nil, err
+	}
+	f.repair = func() error {
+		p, err := start()
+		if err != nil {
+			return err
+		}
+		for end := time.Now().Add(15 * time.Second); ; time.Sleep(500 * time.Microsecond) {
+			at := time.Now()
+			// The kernel's table tells without a connection, which a server would have to answer.
+			ports, err := l.Server.tcp(listening, func(local, _ uint16) bool { return local == port })
+			if err != nil {
+				return err
+			}
+			if len(ports) > 0 {
+				return nil
+			}
+			f.mended = at
+			if p.Ended() || at.After(end) {
+				return fmt.Errorf("%s does not listen on port %d:\n%s", p.name, port, p.Tail())
+			}
+		}
+	}
+	return f, nil
 }
 
 // HangServer stops a server: its kernel goes on accepting and acknowledging, and nothing is ever answered.

@@ -120,6 +120,22 @@ func (h *Host) setup(name string, prefixes ...string) error {
 	return nil
 }
 
+// plug makes an interface of the host a port of its bridge.
+func (h *Host) plug(port, bridge string) error {
+	p, err := h.link(port)
+	if err != nil {
+		return err
+	}
+	b, err := h.link(bridge)
+	if err != nil {
+		return err
+	}
+	if err := h.nl.LinkSetMaster(p, b); err != nil {
+		return fmt.Errorf("plug %s into %s of %s: %w", port, bridge, h.Name, err)
+	}
+	return nil
+}
+
 func (h *Host) addAddress(l netlink.Link, prefix string) error {
 	a, err := netlink.ParseAddr(prefix)
 	if err != nil {

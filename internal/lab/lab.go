@@ -5,13 +5,13 @@ package lab
 import (
 	"errors"
 	"fmt"
-	"math/big"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,7 +32,7 @@ var (
 	OuterV4   = netip.MustParsePrefix("198.51.100.1/24") // the gateway's other side
 	ServerV4  = netip.MustParsePrefix("198.51.100.10/24")
 	AdapterV4 = netip.MustParsePrefix("203.0.113.10/24") // of the virtual adapter
-	DeadEndV4 = netip.MustParsePrefix("203.0.113.1/24")
+	DeadEndV4 = netip.MustParsePrefix("203.0.113.1/24")  // where its route leads; nobody is there
 
 	ClientV6  = netip.MustParsePrefix("2001:db8:1::10/64")
 	ClientV6B = netip.MustParsePrefix("2001:db8:1::11/64")
@@ -49,13 +49,14 @@ const (
 	Adapter = "vm0"  // the virtual machine's
 )
 
-// A Lab is one network of five hosts. Several may stand side by side.
+// A Lab is one network of four hosts. Several may stand side by side.
 type Lab struct {
-	Client, Switch, Gateway, Server, DeadEnd *Host
+	Client, Switch, Gateway, Server *Host
 
 	Dir string // for configurations and data of servers; removed with the lab
 
-	nft *nftSwitch // in the gateway
+	nft     *nftSwitch // in the gateway
+	adapter *tap       // on the client
 
 	mu    sync.Mutex // guards procs
 	procs []*Proc
@@ -75,6 +76,9 @@ func Missing(tools ...string) string {
 		if _, err := lookTool(tool); err != nil {
 			return tool + " is not installed"
 		}
+	}
+	if _, err := os.Stat(tunDevice); err != nil {
+		return "no " + tunDevice
 	}
 	return noNamespaces()
 }
@@ -145,7 +149,7 @@ func (l *Lab) build() (err error) {
 		at   **Host
 		name string
 	}{
-		{&l.Client, "client"}, {&l.Switch, "switch"}, {&l.Gateway, "gateway"}, {&l.Server, "server"}, {&l.DeadEnd, "deadend"},
+		{&l.Client, "client"}, {&l.Switch, "switch"}, {&l.Gateway, "gateway"}, {&l.Server, "server"},
 	}
 	var batch strings.Builder
 	for _, h := range hosts {
@@ -200,7 +204,6 @@ func (l *Lab) wire() error {
 		{l.Client, Egress, l.Switch, "p-client"},
 		{l.Gateway, "lan0", l.Switch, "p-gateway"},
 		{l.Gateway, "wan0", l.Server, "eth0"},
-		{l.Client, Adapter, l.DeadEnd, "eth0"},
 	}
 	for _, c := range cables {
 		attrs := netlink.NewLinkAttrs()
@@ -218,18 +221,14 @@ func (l *Lab) wire() error {
 	if err := l.Switch.nl.LinkAdd(&netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: &snoop}); err != nil {
 		return fmt.Errorf("bridge: %w", err)
 	}
-	bridge, err := l.Switch.link("br0")
-	if err != nil {
-		return err
-	}
-	for _, name := range []string{"p-client", "p-gateway"} {
-		port, err := l.Switch.link(name)
-		if err != nil {
+	for _, port := range []string{"p-client", "p-gateway"} {
+		if err := l.Switch.plug(port, "br0"); err != nil {
 			return err
 		}
-		if err := l.Switch.nl.LinkSetMaster(port, bridge); err != nil {
-			return fmt.Errorf("plug %s into the bridge: %w", name, err)
-		}
+	}
+	var err error
+	if l.adapter, err = l.Client.newTap(Adapter); err != nil {
+		return err
 	}
 
 	for _, s := range []struct {
@@ -241,7 +240,6 @@ func (l *Lab) wire() error {
 		{l.Gateway, "lan0", []netip.Prefix{GatewayV4, GatewayV6}},
 		{l.Gateway, "wan0", []netip.Prefix{OuterV4, OuterV6}},
 		{l.Server, "eth0", []netip.Prefix{ServerV4, ServerV6}},
-		{l.DeadEnd, "eth0", []netip.Prefix{DeadEndV4, DeadEndV6}},
 		{l.Client, Egress, []netip.Prefix{ClientV4, ClientV6}},
 		{l.Client, Adapter, []netip.Prefix{AdapterV4, AdapterV6}},
 	} {
@@ -268,23 +266,66 @@ func (l *Lab) wire() error {
 	if err := l.handOver(); err != nil {
 		return err
 	}
-	l.nft, err = newNFT(l.Gateway)
-	return err
+	if l.nft, err = newNFT(l.Gateway); err != nil {
+		return err
+	}
+	return l.settle()
 }
 
-// handOver lets what arrives at the client be received on any processor. On a veth everything up to the answer happens
-// inside the system call that sent the question: an ICMPv6 error would come while connect still holds the socket, and the
-// kernel would only note it (tcp_v6_err: sock_owned_by_user). On real cables an answer comes later than that.
+// settle waits until every cable carries: the kernel wakes the queue of a new port a moment after its carrier, and loses
+// what is sent before. Then each host knows its neighbours.
+func (l *Lab) settle() error {
+	end := time.Now().Add(20 * time.Second)
+	for _, h := range []*Host{l.Client, l.Switch, l.Gateway, l.Server} {
+		for ; ; time.Sleep(2 * time.Millisecond) {
+			links, err := h.nl.LinkList()
+			if err != nil {
+				return fmt.Errorf("interfaces of %s: %w", h.Name, err)
+			}
+			dead := slices.IndexFunc(links, func(l netlink.Link) bool {
+				name := l.Attrs().Name // lo and a tap do not tell; they need no moment
+				return name != "lo" && name != Adapter && l.Attrs().OperState != netlink.OperUp
+			})
+			if dead < 0 {
+				break
+			}
+			if time.Now().After(end) {
+				return fmt.Errorf("%s of %s is %v", links[dead].Attrs().Name, h.Name, links[dead].Attrs().OperState)
+			}
+		}
+	}
+	const nobody = 9 // the discard port: refused, and so answered
+	for _, to := range []netip.Addr{GatewayV4.Addr(), GatewayV6.Addr(), ServerV4.Addr(), ServerV6.Addr()} {
+		for {
+			_, err := l.Client.Dial("tcp", netip.AddrPortFrom(to, nobody).String(), 200*time.Millisecond)
+			if errors.Is(err, unix.ECONNREFUSED) {
+				break
+			}
+			if time.Now().After(end) {
+				return fmt.Errorf("%s does not answer: %w", to, err)
+			}
+		}
+	}
+	return nil
+}
+
+// handOver makes the gateway receive on one processor and the client on another. On a veth everything up to the answer
+// happens inside the system call that sent the question: an ICMP error would come while connect still holds the socket,
+// and the kernel would only note it (tcp_v4_err: sock_owned_by_user). On real cables an answer comes later than that. So
+// it does here, whichever of the two the program runs on; with a single processor it cannot be helped.
 func (l *Lab) handOver() error {
-	mask := big.NewInt(0)
-	for i := range runtime.NumCPU() {
-		mask.SetBit(mask, i, 1)
+	if runtime.NumCPU() < 2 {
+		return nil
 	}
-	if mask.BitLen() > 32 { // the file's format puts commas between words; the first 32 are enough
-		mask.SetInt64(0xffffffff)
+	for _, at := range []struct {
+		h          *Host
+		name, mask string
+	}{{l.Gateway, "lan0", "1"}, {l.Client, Egress, "2"}} {
+		if _, err := at.h.Run("sh", "-c", "echo "+at.mask+" >/sys/class/net/"+at.name+"/queues/rx-0/rps_cpus"); err != nil {
+			return err
+		}
 	}
-	_, err := l.Client.Run("sh", "-c", "echo "+mask.Text(16)+" >/sys/class/net/"+Egress+"/queues/rx-0/rps_cpus")
-	return err
+	return nil
 }
 
 // egressMetric is what a DHCP client gives an Ethernet interface (NetworkManager's figure).
@@ -331,7 +372,10 @@ func (l *Lab) Close() {
 		if l.nft != nil {
 			l.nft.close()
 		}
-		for _, h := range []*Host{l.Client, l.Switch, l.Gateway, l.Server, l.DeadEnd} {
+		if l.adapter != nil {
+			l.adapter.close()
+		}
+		for _, h := range []*Host{l.Client, l.Switch, l.Gateway, l.Server} {
 			if h == nil {
 				continue
 			}

@@ -31,7 +31,10 @@ func TestMain(m *testing.M) {
 		clock()
 	}
 	// The thread that starts processes lives as long as the process: see spawn.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("holdfast/internal/lab.spawnLoop"))
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("holdfast/internal/lab.spawnLoop"), goleak.Cleanup(func(code int) {
+		os.RemoveAll(builtDir)
+		os.Exit(code)
+	}))
 }
 
 // echo answers every byte on a port of the lab's server, both families, until the test ends; every accepted connection
@@ -140,7 +143,9 @@ func TestIntegrationFaults(t *testing.T) {
 				t.Errorf("the gateway itself: got %v, want silence", err)
 			}
 		}}, true},
-		{"server unplugged", (*Lab).UnplugServer, probe{true, true, anySilence, anySilence, nil}, true},
+		// The gateway says so by ICMP, as often as its limit for each peer lets it.
+		{"uplink down", (*Lab).UplinkDown, probe{true, true, anySilence, anySilence, nil}, true},
+		{"server gone", (*Lab).ServerGone, probe{true, true, anySilence, anySilence, nil}, true},
 		{"interface gone", (*Lab).RemoveInterface, probe{fresh: syscall.ENETUNREACH, session: anySilence}, true},
 	}
 	matches := func(got, want error) bool {
@@ -162,6 +167,7 @@ func TestIntegrationFaults(t *testing.T) {
 				family = "IPv6"
 			}
 			t.Run(tt.name+" "+family, func(t *testing.T) {
+				t.Parallel()
 				l := New(t)
 				echo(t, l, port)
 				s, err := dial(l, server, time.Second)
@@ -189,8 +195,8 @@ func TestIntegrationFaults(t *testing.T) {
 					t.Errorf("the open session: got %v, want %v", err, tt.want.session)
 				}
 				patience := 250 * time.Millisecond
-				if tt.want.fresh == syscall.EHOSTUNREACH {
-					patience = 1300 * time.Millisecond // the first ICMPv6 error may be lost to connect itself: see handOver
+				if tt.want.fresh == syscall.EHOSTUNREACH || tt.want.fresh == syscall.ENETUNREACH {
+					patience = 1300 * time.Millisecond // on a single processor the first ICMP error is lost to connect: see handOver
 				}
 				fresh, err := dial(l, server, patience)
 				if tt.name == "address removed" && family == "IPv6" {
@@ -210,8 +216,14 @@ func TestIntegrationFaults(t *testing.T) {
 					t.Fatalf("repair: %v", err)
 				}
 				mend := time.Since(at)
-				if fresh, err = dial(l, server, 4*time.Second); err != nil {
-					t.Fatalf("a new connection after the repair: %v", err)
+				// A question to a neighbour that was out while it lasted may still end in "no route to host".
+				for end := time.Now().Add(4 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+					if fresh, err = dial(l, server, time.Until(end)); err == nil {
+						break
+					}
+					if time.Now().After(end) {
+						t.Fatalf("a new connection after the repair: %v", err)
+					}
 				}
 				defer fresh.c.Close()
 				if err := fresh.ask(time.Second); err != nil {
@@ -228,10 +240,9 @@ func TestIntegrationFaults(t *testing.T) {
 	}
 }
 
-// A hole loses packets for as long as it says, and none before or after.
+// A hole loses what is sent into it, and nothing else.
 func TestIntegrationHole(t *testing.T) {
 	l := New(t)
-	var got atomic.Int64
 	var in net.PacketConn
 	if err := l.Server.Do(func() (err error) {
 		in, err = net.ListenPacket("udp", ServerAt(7001).String())
@@ -239,46 +250,76 @@ func TestIntegrationHole(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	defer in.Close()
+	const total = 200
+	var arrived [total]atomic.Bool
+	last := make(chan struct{})
 	go func() {
 		buf := make([]byte, 16)
 		for {
-			if _, _, err := in.ReadFrom(buf); err != nil {
+			n, _, err := in.ReadFrom(buf)
+			if err != nil {
 				return
 			}
-			got.Add(1)
+			if i, err := strconv.Atoi(string(buf[:n])); err == nil && !arrived[i].Swap(true) && i == total-1 {
+				close(last)
+			}
 		}
 	}()
+	defer in.Close()
 	out, err := l.Client.Dial("udp", ServerAt(7001).String(), time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	if _, err := out.Write([]byte("arp")); err != nil {
-		t.Fatal(err)
+	type span struct {
+		start, end time.Time
+		err        error
 	}
-	hole := make(chan error, 1)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	const sent = 80
-	for i := range sent {
-		if i == 20 {
-			go func() { hole <- l.Hole(300 * time.Millisecond) }()
+	hole := make(chan span, 1)
+	var sent [total][2]time.Time // before and after each was sent
+	for i := range total {
+		if i == 40 {
+			go func() {
+				s := span{start: time.Now()}
+				s.err = l.Hole(300 * time.Millisecond)
+				s.end = time.Now()
+				hole <- s
+			}()
 		}
-		<-tick.C
-		if _, err := out.Write([]byte("x")); err != nil {
+		sent[i][0] = time.Now()
+		if _, err := fmt.Fprint(out, i); err != nil {
 			t.Fatal(err)
 		}
+		sent[i][1] = time.Now()
+		time.Sleep(4 * time.Millisecond)
 	}
-	if err := <-hole; err != nil {
-		t.Fatal(err)
+	s := <-hole
+	if s.err != nil {
+		t.Fatal(s.err)
 	}
-	for end := time.Now().Add(time.Second); time.Now().Before(end) && got.Load() < 60; {
-		time.Sleep(time.Millisecond)
+	select {
+	case <-last:
+	case <-time.After(2 * time.Second):
+		t.Error("the last datagram, long after the hole, did not arrive")
 	}
-	lost := sent + 1 - int(got.Load())
-	if lost < 24 || lost > 36 {
-		t.Errorf("%d datagrams of one in 10 ms lost in a hole of 300 ms", lost)
+	if d := s.end.Sub(s.start); d < 300*time.Millisecond {
+		t.Errorf("the hole lasted %v", d)
+	}
+	inside := 0
+	for i := range total {
+		surely := sent[i][0].After(s.start.Add(40*time.Millisecond)) && sent[i][1].Before(s.start.Add(290*time.Millisecond))
+		perhaps := sent[i][1].After(s.start) && sent[i][0].Before(s.end)
+		switch got := arrived[i].Load(); {
+		case surely && got:
+			t.Errorf("a datagram arrived that was sent %v into the hole", sent[i][0].Sub(s.start))
+		case !perhaps && !got:
+			t.Errorf("a datagram was lost that was sent %v after the hole began", sent[i][0].Sub(s.start))
+		case surely:
+			inside++
+		}
+	}
+	if inside < 5 {
+		t.Skipf("skipped: the machine is too busy: only %d datagrams were sent into the hole", inside)
 	}
 }
 
@@ -324,7 +365,7 @@ func TestIntegrationServers(t *testing.T) {
 		if got, err := s.r.ReadString('\n'); got != "+PONG\r\n" {
 			t.Errorf("after going on redis answers %q (%v)", got, err)
 		}
-		if _, err := l.KillServer(p, nil); err != nil {
+		if _, err := l.KillServer(p, 6379, nil); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := dial(l, ServerAt(6379), time.Second); !errors.Is(err, syscall.ECONNREFUSED) {
@@ -383,8 +424,8 @@ func TestIntegrationNothingLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 		prefix, dir := strings.TrimSuffix(l.Client.Name, "client"), l.Dir
-		if got := left(prefix); len(got) != 5 {
-			t.Errorf("namespaces %q, want five", got)
+		if got := left(prefix); len(got) != 4 {
+			t.Errorf("namespaces %q, want four", got)
 		}
 		l.Close()
 		if got := left(prefix); len(got) != 0 {
@@ -417,8 +458,8 @@ func TestIntegrationNothingLeft(t *testing.T) {
 		t.Cleanup(func() { os.RemoveAll(dir) })
 		cmd.Process.Kill()
 		cmd.Wait()
-		if got := left(prefix); len(got) != 5 {
-			t.Fatalf("namespaces %q, want five", got)
+		if got := left(prefix); len(got) != 4 {
+			t.Fatalf("namespaces %q, want four", got)
 		}
 		sweep()
 		if got := left(prefix); len(got) != 0 {

@@ -38,7 +38,7 @@ type Proc struct {
 }
 
 // tailLines is how much of a process' output is kept.
-const tailLines = 400
+const tailLines = 20000
 
 // maxLineBytes bounds one line of output.
 const maxLineBytes = 1 << 20

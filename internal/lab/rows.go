@@ -3,7 +3,6 @@
 package lab
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -20,8 +19,8 @@ type Row struct {
 	Break  func(*Site) (*Fault, error)
 	Heals  bool // nothing is to be repaired: the way is another now, and it works
 
-	Causes []string // what the first cause may be
-	Also   []string // what must be named beside it
+	Causes []string // what the first cause may be, and those that may replace it
+	Also   []string // what must be named beside the first
 	Extra  bool     // not in the table that was asked for, but promised elsewhere
 
 	LeavesUp, Down, Back time.Duration // asked; Before: Down is when the cause must be out. 0: nothing is asked
@@ -40,15 +39,14 @@ const Port = 6379
 
 const ms = time.Millisecond
 
-// breaks are the rows of one family and one moment, before or after connecting.
 func local(f func(*Lab) (*Fault, error)) func(*Site) (*Fault, error) {
 	return func(s *Site) (*Fault, error) { return f(s.Lab) }
 }
 
 func killServer(s *Site) (*Fault, error) {
-	return s.KillServer(s.Server0, func() (err error) {
+	return s.KillServer(s.Server0, Port, func() (p *Proc, err error) {
 		s.Server0, err = s.StartRedis(Port)
-		return err
+		return s.Server0, err
 	})
 }
 
@@ -80,7 +78,8 @@ func Rows() []Row {
 		{Name: "flow dropped", Heals: true, Break: func(s *Site) (*Fault, error) { return s.DropFlow(Port) }, Causes: []string{"flow-lost"}, LeavesUp: 850 * ms},
 		{Name: "prohibited by ICMP", Break: local((*Lab).RejectICMP), Causes: []string{"path-prohibited"}, LeavesUp: 850 * ms, Down: 1200 * ms, Back: 1100 * ms},
 		{Name: "reset on the way", Break: local((*Lab).RejectRST), Causes: []string{"server-refused"}, LeavesUp: 850 * ms, Down: 1200 * ms, Back: 1100 * ms},
-		{Name: "server unplugged", Break: local((*Lab).UnplugServer), Causes: []string{"path-lost", "server-unreachable"}, LeavesUp: 850 * ms, Down: 1200 * ms, Back: 1100 * ms},
+		{Name: "server's host gone", Break: local((*Lab).ServerGone), Causes: []string{"path-lost", "server-unreachable"}, LeavesUp: 850 * ms, Down: 1200 * ms, Back: 1100 * ms},
+		{Name: "gateway's uplink down", Break: local((*Lab).UplinkDown), Causes: []string{"path-lost", "server-unreachable"}, LeavesUp: 850 * ms, Down: 1200 * ms, Back: 1100 * ms},
 		{Name: "server process killed, heartbeat none", None: true, Break: killServer, Causes: []string{"server-refused"}, LeavesUp: 100 * ms, Down: 100 * ms, Back: 1000 * ms},
 		{Name: "cable pulled, heartbeat none", None: true, Break: local((*Lab).PullCable), Causes: []string{"cable-unplugged"}, LeavesUp: 100 * ms, Down: 600 * ms, Back: 1500 * ms},
 		{Name: "interface disabled, the adapter has a route", Break: withAdapter((*Lab).DisableInterface), Causes: []string{"interface-disabled"}, LeavesUp: 100 * ms, Down: 600 * ms, Back: 300 * ms},
@@ -88,6 +87,8 @@ func Rows() []Row {
 
 		{Name: "address removed", Before: true, Break: local((*Lab).RemoveAddress), Causes: []string{"no-address"}, Down: 1500 * ms},
 		{Name: "default route removed", Before: true, Break: local((*Lab).RemoveDefaultRoute), Causes: []string{"no-route"}, Down: 1500 * ms},
+		{Name: "gateway's uplink down", Before: true, Break: local((*Lab).UplinkDown), Causes: []string{"path-lost", "server-unreachable"}, Down: 1500 * ms},
+		{Name: "server's host gone", Before: true, Break: local((*Lab).ServerGone), Causes: []string{"path-lost", "server-unreachable"}, Down: 1500 * ms},
 		{Name: "gateway off", Before: true, Break: local((*Lab).GatewayOff), Causes: []string{"gateway-unreachable"}, Down: 1500 * ms},
 		{Name: "server stopped (SIGSTOP)", Before: true, Break: hangServer, Causes: []string{"server-hung"}, Down: 1500 * ms},
 		{Name: "port filtered", Before: true, Break: func(s *Site) (*Fault, error) { return s.DropPort(Port) }, Causes: []string{"port-filtered"}, Also: []string{"path-lost"}, Down: 1500 * ms},
@@ -139,67 +140,225 @@ func (r Row) Args(at netip.AddrPort) []string {
 	return []string{"--heartbeat", "line", "--send", `PING\r\n`, "--expect", "+PONG", at.String()}
 }
 
-// Play builds a lab for the row, breaks, repairs, and returns the figures. A row that does not come back is an error; a
-// wrong cause or a slow figure is the caller's to judge.
-func (r Row) Play(program string) (f Figures, report string, err error) {
+// newSite builds a lab with redis-server on it.
+func newSite(v6 bool) (*Site, error) {
 	l, err := Open()
 	if err != nil {
-		return f, "", err
+		return nil, err
 	}
-	defer l.Close()
 	s := &Site{Lab: l, At: ServerAt(Port)}
-	if r.V6 {
+	if v6 {
 		s.At = ServerAtV6(Port)
 	}
 	if s.Server0, err = l.Redis(Port); err != nil {
-		return f, "", err
+		l.Close()
+		return nil, err
 	}
+	return s, nil
+}
+
+// peace is how long a session is left alone before its way is broken: some beats, and what the program wants to know of
+// the way while all is well.
+const peace = 1500 * ms
+
+// watchInPeace starts the program and waits until it has been up for a while.
+func (s *Site) watchInPeace(program string, args []string) (err error) {
+	if s.Watch0, err = s.Watch(program, args...); err != nil {
+		return err
+	}
+	if err := s.Watch0.UntilUp(1, 5*time.Second); err != nil {
+		return err
+	}
+	time.Sleep(peace + rand.N(500*ms)) // at any moment between two beats
+	if state := s.Watch0.Now(""); state != "up" {
+		return fmt.Errorf("the session did not stay up in peace: %s", state)
+	}
+	return nil
+}
+
+// Play builds a lab for the row, breaks, leaves it broken for a while once it is noticed, repairs, and returns the
+// figures. A row that is not noticed or does not come back is an error; a wrong cause or a slow figure is the caller's to
+// judge.
+func (r Row) Play(program string, broken time.Duration) (played Played, err error) {
+	s, err := newSite(r.V6)
+	if err != nil {
+		return played, err
+	}
+	defer s.Close()
+	stalls := watchStalls()
+	defer func() {
+		played.Stalled = stalls()
+		if s.Watch0 != nil {
+			played.Report = s.Watch0.Report()
+		}
+	}()
 	var fault *Fault
 	if r.Before {
 		if fault, err = r.Break(s); err != nil {
-			return f, "", err
+			return played, err
 		}
-	}
-	if s.Watch0, err = l.Watch(program, r.Args(s.At)...); err != nil {
-		return f, "", err
-	}
-	w := s.Watch0
-	defer func() { report = w.Report() }()
-	if r.Before {
-		fault.At = w.Started
+		if s.Watch0, err = s.Watch(program, r.Args(s.At)...); err != nil {
+			return played, err
+		}
+		fault.At = s.Watch0.Started
 	} else {
-		if err := w.UntilUp(1, 5*time.Second); err != nil {
-			return f, "", err
-		}
-		// Some beats in peace, and then at any moment between two of them.
-		time.Sleep(1500*ms + rand.N(500*ms))
-		if state := w.Now(""); state != "up" {
-			return f, "", fmt.Errorf("the session did not stay up in peace: %s", state)
+		if err := s.watchInPeace(program, r.Args(s.At)); err != nil {
+			return played, err
 		}
 		if fault, err = r.Break(s); err != nil {
-			return f, "", err
+			return played, err
 		}
 	}
-	if r.Heals {
-		err = w.Until("return to up", 10*time.Second, func(events []Event) bool {
-			return Measure(events, "", fault.At, time.Time{}).Back != None
-		})
-		return Measure(w.Events(), "", fault.At, time.Time{}), "", errors.Join(err, w.Bad())
+	w := s.Watch0
+	var repaired time.Time
+	measure := func(events []Event) Figures { return Measure(events, "", fault.At, repaired) }
+	defer func() { played.Figures = measure(w.Events()) }()
+	if !r.Heals {
+		// Until it is down and named, and a while longer: the cause may be replaced by a wrong one.
+		if err := w.Until("outage with a cause", 10*time.Second, func(events []Event) bool {
+			m := measure(events)
+			return m.Named != None && m.Down != None
+		}); err != nil {
+			return played, err
+		}
+		time.Sleep(broken)
+		if repaired, err = fault.Repair(); err != nil {
+			return played, fmt.Errorf("repair: %w", err)
+		}
 	}
-	// Until it is down and named, and a while longer: a cause may be replaced by a wrong one.
-	if err := w.Until("outage with a cause", 10*time.Second, func(events []Event) bool {
-		m := Measure(events, "", fault.At, time.Time{})
-		return m.Named != None && m.Down != None
-	}); err != nil {
-		return Measure(w.Events(), "", fault.At, time.Time{}), "", err
+	if err := w.Until("return to up", 20*time.Second, func(events []Event) bool { return measure(events).Back != None }); err != nil {
+		return played, err
 	}
-	time.Sleep(700*ms + rand.N(700*ms))
-	at, err := fault.Repair()
+	return played, w.Bad()
+}
+
+// Played is what became of a row.
+type Played struct {
+	Figures
+	Report  string        // all that the program said, for people
+	Stalled time.Duration // the longest time that this process, and so perhaps the program, was not run though it was due
+}
+
+// RightCause reports whether the first cause was right, what must be named beside it was, and none that replaced it was
+// wrong.
+func (r Row) RightCause(f Figures) bool {
+	for _, c := range f.Causes {
+		if !slices.Contains(r.Causes, c) && !slices.Contains(r.Also, c) {
+			return false
+		}
+	}
+	for _, also := range r.Also {
+		if !slices.Contains(f.Also, also) {
+			return false
+		}
+	}
+	return slices.Contains(r.Causes, f.Cause)
+}
+
+// watchStalls looks every 5 ms how late it is, until the function it returns is called, which tells the worst. Where it is
+// late by much the machine was too busy to measure anything.
+func watchStalls() func() time.Duration {
+	stop, worst := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		const step = 5 * ms
+		tick := time.NewTicker(step)
+		defer tick.Stop()
+		last, late := time.Now(), time.Duration(0)
+		for {
+			select {
+			case <-stop:
+				worst <- late
+				return
+			case <-tick.C:
+				now := time.Now()
+				late = max(late, now.Sub(last)-step)
+				last = now
+			}
+		}
+	}()
+	return func() time.Duration {
+		close(stop)
+		return <-worst
+	}
+}
+
+// A Harmless row is something that must never make an outage.
+type Harmless struct {
+	Name string
+	V6   bool
+	None bool
+	Do   func(*Site) error
+	Rest time.Duration // watched after it
+}
+
+// HarmlessRows are all of them.
+func HarmlessRows() []Harmless {
+	hole := func(s *Site) error { return s.Hole(300 * ms) }
+	flap := func(s *Site) error { return s.CableFlap(300 * ms) }
+	step := func(by time.Duration) func(*Site) error {
+		return func(s *Site) error { return s.Watch0.ShiftClock(by) }
+	}
+	const rest = 4 * time.Second
+	return []Harmless{
+		{Name: "300 ms hole", Do: hole, Rest: rest},
+		{Name: "300 ms hole, IPv6", V6: true, Do: hole, Rest: rest},
+		{Name: "300 ms hole, heartbeat none", None: true, Do: hole, Rest: rest},
+		{Name: "300 ms cable flap", Do: flap, Rest: rest},
+		{Name: "300 ms cable flap, IPv6", V6: true, Do: flap, Rest: rest},
+		{Name: "300 ms cable flap, heartbeat none", None: true, Do: flap, Rest: rest},
+		{Name: "virtual adapter up and down 100 times", Do: func(s *Site) error { return s.AdapterFlap(100, 10*ms) }, Rest: rest},
+		{Name: "virtual adapter with a default route up and down 100 times", Do: func(s *Site) error {
+			if err := s.AdapterRoute(); err != nil {
+				return err
+			}
+			return s.AdapterFlap(100, 10*ms)
+		}, Rest: rest},
+		{Name: "wall clock set back an hour", Do: step(-time.Hour), Rest: rest},
+		{Name: "wall clock set forward an hour", Do: step(time.Hour), Rest: rest},
+		{Name: "the program stopped for 5 s", Do: holdUp, Rest: rest},
+		{Name: "the program stopped for 5 s, heartbeat none", None: true, Do: holdUp, Rest: rest},
+	}
+}
+
+func holdUp(s *Site) error {
+	if err := s.Watch0.Stop(); err != nil {
+		return err
+	}
+	time.Sleep(5 * time.Second)
+	return s.Watch0.Cont()
+}
+
+// Play does it to a session that is up, and returns how often the session was suspected and how often down. That it is
+// not up in the end is an error.
+func (h Harmless) Play(program string) (suspected, down int, report string, err error) {
+	s, err := newSite(h.V6)
 	if err != nil {
-		return f, "", fmt.Errorf("repair: %w", err)
+		return 0, 0, "", err
 	}
-	err = w.Until("return to up", 20*time.Second, func(events []Event) bool {
-		return Measure(events, "", fault.At, at).Back != None
-	})
-	return Measure(w.Events(), "", fault.At, at), "", errors.Join(err, w.Bad())
+	defer s.Close()
+	if err := s.watchInPeace(program, Row{None: h.None}.Args(s.At)); err != nil {
+		return 0, 0, "", err
+	}
+	w := s.Watch0
+	defer func() {
+		report = w.Report()
+		last := ""
+		for _, e := range w.Events() {
+			if e.State != last && e.State == "suspect" {
+				suspected++
+			}
+			if e.State != last && e.State == "down" {
+				down++
+			}
+			last = e.State
+		}
+	}()
+	if err := h.Do(s); err != nil {
+		return 0, 0, "", err
+	}
+	time.Sleep(h.Rest)
+	if state := w.Now(""); state != "up" {
+		return 0, 0, "", fmt.Errorf("%s in the end", state)
+	}
+	return 0, 0, "", w.Bad()
 }

@@ -213,3 +213,26 @@ func clock() {
 		time.Sleep(10 * time.Millisecond)
 	}
 }
+
+func TestMedianWorst(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		all           []time.Duration
+		median, worst time.Duration
+	}{
+		{"nothing", nil, None, None},
+		{"one", []time.Duration{3}, 3, 3},
+		{"an odd number", []time.Duration{9, 1, 5}, 5, 9},
+		{"an even number", []time.Duration{8, 2, 4, 6}, 5, 8},
+		{"one that did not happen", []time.Duration{8, None, 4}, 6, None},
+		{"none that happened", []time.Duration{None, None}, None, None},
+	} {
+		all := fmt.Sprint(tt.all)
+		if m, w := MedianWorst(tt.all); m != tt.median || w != tt.worst {
+			t.Errorf("%s: got %v, %v, want %v, %v", tt.name, m, w, tt.median, tt.worst)
+		}
+		if fmt.Sprint(tt.all) != all {
+			t.Errorf("%s: the figures were changed", tt.name)
+		}
+	}
+}
