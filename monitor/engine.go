@@ -121,7 +121,6 @@ type Monitor struct {
 	heeds   netip.Addr // the destination whose routes are heeded; invalid none
 	trouble *trouble
 	backoff *backoff.ExponentialBackOff
-	addrs   []netip.Addr // of the host's name, as last looked up
 	asking  sync.WaitGroup
 
 	ahead      time.Duration // what hub.ahead said last

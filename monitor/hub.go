@@ -74,6 +74,23 @@ func dialSession(ctx context.Context, dst netip.AddrPort, k Keepalive) (net.Conn
 	return c, nil
 }
 
+// dialAny opens a connection to dst or, where a name has further addresses, to the first of them that answers (RFC 8305).
+// Without any the error is that of dst.
+func (h *hub) dialAny(ctx context.Context, dst netip.AddrPort, others []netip.Addr, k Keepalive) (net.Conn, netip.AddrPort, error) {
+	if len(others) == 0 {
+		c, err := h.sys.dial(ctx, dst, k)
+		return c, dst, err
+	}
+	c, attempts, err := dial.Eyeballs(ctx, append([]netip.Addr{dst.Addr()}, others...), dst.Port(),
+		func(ctx context.Context, at netip.AddrPort) (net.Conn, error) { return h.sys.dial(ctx, at, k) })
+	for _, a := range attempts {
+		if a.Won {
+			return c, a.Addr, nil
+		}
+	}
+	return nil, dst, err
+}
+
 // An icmpError is a dial that an ICMP error ended.
 type icmpError struct {
 	netcheck.ICMPError

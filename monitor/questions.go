@@ -72,8 +72,9 @@ func (m *Monitor) resolved(t *trouble, round time.Duration, addrs []netip.Addr, 
 	if err == nil && len(addrs) > 0 {
 		t.facts.Name, t.facts.NameUnknown = netcheck.Answered, false
 		m.note(netcheck.HopResolver, m.host, netcheck.SeenAnswers, took, "the name is "+addrs[0].Unmap().String())
-		m.addrs = addrs
-		m.approachAddr(now, m.pickAddr(addrs))
+		first := m.pickAddr(addrs)
+		t.others = slices.DeleteFunc(dial.Interleave(addrs, first), func(a netip.Addr) bool { return a == first })
+		m.approachAddr(now, first)
 		return
 	}
 	if t.facts.Name == netcheck.Failed || t.ctx.Err() != nil {
@@ -92,8 +93,16 @@ func (m *Monitor) resolved(t *trouble, round time.Duration, addrs []netip.Addr, 
 	m.consider(now)
 }
 
-// pickAddr chooses the first address that this computer has a whole way to; the first of all when there is none.
+// pickAddr chooses the address that worked last, else the first that this computer has a way to; the first of all when
+// there is none.
 func (m *Monitor) pickAddr(addrs []netip.Addr) netip.Addr {
+	if last, err := netip.ParseAddrPort(m.s.Remote); err == nil {
+		for _, a := range addrs {
+			if a.Unmap() == last.Addr() {
+				return last.Addr()
+			}
+		}
+	}
 	for _, a := range addrs {
 		if _, err := m.hub.sys.egress(a.Unmap()); err == nil {
 			return a.Unmap()
@@ -202,12 +211,12 @@ func (m *Monitor) dialFresh(now time.Duration) {
 		t.dialCtx, t.endDials = context.WithCancel(t.ctx)
 	}
 	t.dials++
-	ctx, dst, k := t.dialCtx, t.dst, m.s.Target.Keepalive
+	ctx, dst, k, others := t.dialCtx, t.dst, m.s.Target.Keepalive, t.others
 	m.asking.Go(func() {
 		dctx, cancel := context.WithTimeout(ctx, attemptLimit)
 		defer cancel()
 		began := m.hub.now()
-		conn, err := m.hub.sys.dial(dctx, dst, k)
+		conn, at, err := m.hub.dialAny(dctx, dst, others, k)
 		var s *session
 		if err == nil {
 			s = &session{conn: conn, born: m.hub.now()}
@@ -215,10 +224,10 @@ func (m *Monitor) dialFresh(now time.Duration) {
 				s.proto = m.newProto()
 			}
 			// Closed here if the owner is gone or has no use for it.
-			m.post(func() { m.dialled(t, ctx, dst, s, nil, m.hub.now()-began) })
+			m.post(func() { m.dialled(t, ctx, dst, at, s, nil, m.hub.now()-began) })
 			return
 		}
-		m.post(func() { m.dialled(t, ctx, dst, nil, err, m.hub.now()-began) })
+		m.post(func() { m.dialled(t, ctx, dst, dst, nil, err, m.hub.now()-began) })
 	})
 }
 
@@ -230,8 +239,8 @@ func (m *Monitor) endDials() {
 	}
 }
 
-// dialled is the answer to a dial.
-func (m *Monitor) dialled(t *trouble, ctx context.Context, dst netip.AddrPort, s *session, err error, took time.Duration) {
+// dialled is the answer to a dial of dst; at is the address that answered, another one where the name has several.
+func (m *Monitor) dialled(t *trouble, ctx context.Context, dst, at netip.AddrPort, s *session, err error, took time.Duration) {
 	now := m.hub.now()
 	t.dials--
 	if m.trouble != t || ctx.Err() != nil || t.dst != dst {
@@ -250,6 +259,10 @@ func (m *Monitor) dialled(t *trouble, ctx context.Context, dst netip.AddrPort, s
 		return
 	}
 	t.facts.Fresh = netcheck.Answered
+	if at != dst {
+		t.dst, where = at, at.String()
+		m.edit().Remote = where
+	}
 	m.note(netcheck.HopServer, where, netcheck.SeenAnswers, took, "accepts connections")
 	if m.endedAt != 0 && m.s.State == Connecting {
 		// The server is there and hung up: now the end has a name. Before, it may as well have stopped.
@@ -258,7 +271,7 @@ func (m *Monitor) dialled(t *trouble, ctx context.Context, dst netip.AddrPort, s
 		m.edit().Verdict = v
 		m.publish(VerdictEvent)
 	}
-	if w, werr := m.hub.sys.egress(dst.Addr()); werr == nil {
+	if w, werr := m.hub.sys.egress(at.Addr()); werr == nil {
 		s.way = w
 	}
 	if s.proto == nil {

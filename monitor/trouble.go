@@ -24,6 +24,7 @@ type trouble struct {
 	reread bool               // local was read twice
 
 	dst       netip.AddrPort // what is dialled
+	others    []netip.Addr   // further addresses of the name, tried beside it
 	dials     int            // dials under way
 	endDials  context.CancelFunc
 	dialCtx   context.Context

@@ -150,10 +150,7 @@ func edited(path string, old []byte, missing bool, changes []Change) ([]byte, Se
 		return nil, Settings{}, err
 	}
 	if missing {
-		if len(next.Targets) > 0 {
-			// The demo stands in for a first target. (Who wants it still asks for it after that.)
-			next.Demo = next.Demo && demoWanted(changes)
-		}
+		// The demo stays until somebody removes it: a first target of one's own does not take it away unasked.
 		return fresh(next.Settings), next.Settings, nil
 	}
 	text, err := d.splice(next)
@@ -165,12 +162,6 @@ func edited(path string, old []byte, missing bool, changes []Change) ([]byte, Se
 		return nil, Settings{}, ErrLayout
 	}
 	return text, next.Settings, nil
-}
-
-// demoWanted reports whether the changes themselves switch the demo on.
-func demoWanted(changes []Change) bool {
-	s, err := Apply(Settings{}, changes...)
-	return err == nil && s.Demo
 }
 
 // Apply returns s with the changes made, which Edit would make in a file.
@@ -226,7 +217,7 @@ func fresh(s Settings) []byte {
 		fmt.Fprintf(&b, "language = %s\n", quote(s.Language))
 	}
 	if s.Demo {
-		b.WriteString("demo = true\n")
+		b.WriteString("demo = true # the server built into Holdfast; false removes it\n")
 	}
 	for _, t := range s.Targets {
 		b.WriteString("\n" + targetText(t))

@@ -218,8 +218,8 @@ func TestEditMakesTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := monitor.Target{Name: "a", Address: "a:1"}
-	if s, err := Edit(path, SetTarget("a", a)); err != nil || !s.Equal(Settings{Targets: []monitor.Target{a}}) {
-		t.Errorf("a first target: %+v, %v; the demo should have gone", s, err)
+	if s, err := Edit(path, SetTarget("a", a)); err != nil || !s.Equal(Settings{Demo: true, Targets: []monitor.Target{a}}) {
+		t.Errorf("a first target: %+v, %v; the demo should have stayed", s, err)
 	}
 	if runtime.GOOS != "windows" {
 		for p, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700} {

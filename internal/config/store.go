@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"sync"
+	"time"
 )
 
 // A Store is the settings file of a running program: what is in force, kept up with the file, and changed through it. Its
@@ -58,13 +59,9 @@ var (
 	errEmptied = errors.New("is empty; the settings that it had stay in force. To have no targets, leave a comment in it")
 )
 
-// reload reads the file again.
-func (s *Store) reload() {
-	s.turn.Lock()
-	defer s.turn.Unlock()
+// read reads the file, where good is in force.
+func (s *Store) read(good Settings) (next Settings, err error) {
 	b, err := read(s.path)
-	var next Settings
-	good, before := s.Current()
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(good.Targets) > 0:
 		err = Errors{{File: s.path, Msg: errGone.Error(), Err: errGone}}
@@ -74,6 +71,19 @@ func (s *Store) reload() {
 		err = Errors{{File: s.path, Msg: errEmptied.Error(), Err: errEmptied}}
 	case err == nil:
 		next, err = Parse(s.path, b)
+	}
+	return next, err
+}
+
+// reload reads the file again.
+func (s *Store) reload() {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	good, before := s.Current()
+	next, err := s.read(good)
+	if err != nil && text(err) != text(before) {
+		time.Sleep(settle) // somebody may be half way through saving
+		next, err = s.read(good)
 	}
 	if err != nil {
 		next = good
