@@ -200,9 +200,9 @@ func TestNeed(t *testing.T) {
 		},
 		{
 			name: "tests, with all that run needs", what: "test", setUp: func(s *system) { s.complete(); s.apt("") },
-			asked: []string{update, install("iproute2 nftables redis-server openssh-server openssh-client tmux xvfb xauth " +
+			asked: []string{update, install("iproute2 nftables redis-server openssh-server openssh-client tinyproxy squid dante-server microsocks curl tmux xvfb xauth " +
 				"libgl1-mesa-dri dbus-daemon xfwm4 xfce4-panel dunst xdotool wmctrl imagemagick")},
-			says: []string{"redis-server: redis-server, a real server", "a service of their own"},
+			says: []string{"redis-server: redis-server, a real server", "a service of their own: redis-server openssh-server tinyproxy squid dante-server."},
 		},
 		{name: "a wrong word", what: "fly", setUp: func(*system) {}, says: []string{"usage"}, code: 2},
 	} {
