@@ -41,6 +41,9 @@ const (
 	// carrierGrace: what TCP needs to send again what was lost while the carrier was away.
 	carrierGrace = 1300 * time.Millisecond
 
+	// localUserTimeout: while the local way is broken the kernel must not end the session: it may go on after the repair.
+	localUserTimeout = time.Minute
+
 	// Before connecting: probes go out after quiet, a second SYN after secondSYN, silence is named after nameSilence, and
 	// an attempt ends after attemptLimit.
 	quietBeforeProbes = 250 * time.Millisecond
@@ -89,7 +92,7 @@ const (
 // any goroutine.
 type Monitor struct {
 	hub      *hub
-	own      bool // the hub is this Monitor's own
+	alone    bool // the hub is this Monitor's own
 	slot     int
 	name     string
 	host     string
@@ -113,6 +116,7 @@ type Monitor struct {
 	// The rest belongs to the goroutine in Run.
 	ctx     context.Context
 	over    bool
+	grown   bool      // the goroutine's stack has grown since it was fresh
 	s       *Snapshot // as it will be published next; read it, and write through edit
 	frozen  bool      // s was published: the next edit makes a copy
 	timers  [numTimers]time.Duration
@@ -141,7 +145,7 @@ func New(t Target) (*Monitor, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.own = true
+	m.alone = true
 	return m, nil
 }
 
@@ -176,7 +180,7 @@ func newMonitor(h *hub, t Target, slot int) (*Monitor, error) {
 // Run keeps the session until ctx ends, and returns when every goroutine that it started has ended. It may be called
 // once. The error is ctx's.
 func (m *Monitor) Run(ctx context.Context) error {
-	if m.own {
+	if m.alone {
 		var wg sync.WaitGroup
 		wctx, stop := context.WithCancel(ctx)
 		defer wg.Wait()
@@ -187,16 +191,18 @@ func (m *Monitor) Run(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, m.stop)
 	defer stop()
-	m.run(ctx)
+	ended := make(chan struct{})
+	m.run(ctx, func() { close(ended) })
+	<-ended
 	return ctx.Err()
 }
 
-// stop ends run.
+// stop ends what run began.
 func (m *Monitor) stop() { m.post(func() { m.over = true }) }
 
-// run is the goroutine that owns the Monitor. It returns after stop. ctx is only the parent of the questions' contexts:
-// one context for each of thousands of targets would cost more than the session.
-func (m *Monitor) run(ctx context.Context) {
+// run takes the Monitor into the care of a goroutine until stop; ended is called when nothing of it is left. ctx is only
+// the parent of the questions' contexts: one context for each of thousands of targets would cost more than the session.
+func (m *Monitor) run(ctx context.Context, ended func()) {
 	m.hub.mu.Lock()
 	m.hub.monitors[m] = struct{}{}
 	m.hub.mu.Unlock()
@@ -204,14 +210,27 @@ func (m *Monitor) run(ctx context.Context) {
 	m.ahead = m.hub.ahead(m.hub.now())
 	// Thousands that start at once would fill memory and network at once: they begin in their slots of the grid.
 	m.set(timerBegin, m.hub.now()+time.Duration(m.slot/16)*10*time.Millisecond)
+	m.own(ended)
+}
+
+// own is the goroutine that owns the Monitor. A handshake and a diagnosis make its stack grow, and the runtime never
+// shrinks one to less than four times what is in use: a fifth of a thousand stayed at 8 KiB for good. So a session that
+// has come Up is handed to a fresh goroutine, which needs 4.
+func (m *Monitor) own(ended func()) {
 	for !m.over {
 		m.drain()
 		if m.over {
 			break
 		}
 		due := m.act(m.hub.now())
+		if m.grown && m.s.State == Up {
+			m.grown = false
+			go m.own(ended)
+			return
+		}
 		m.wait(due)
 	}
+	defer ended()
 	m.endTrouble()
 	m.dropSession()
 	m.asking.Wait()

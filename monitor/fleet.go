@@ -75,9 +75,10 @@ func (f *Fleet) start(mb *member) {
 	ctx := f.ctx
 	mb.started = true
 	f.wg.Add(1)
-	mb.done.Go(func() {
-		defer f.wg.Done()
-		mb.m.run(ctx)
+	mb.done.Add(1)
+	go mb.m.run(ctx, func() {
+		mb.done.Done()
+		f.wg.Done()
 	})
 }
 

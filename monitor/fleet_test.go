@@ -210,7 +210,7 @@ func TestPauseBeforeRun(t *testing.T) {
 		}
 		m.Pause()
 		done := make(chan struct{})
-		go func() { m.run(t.Context()); close(done) }()
+		go func() { m.run(t.Context(), func() { close(done) }) }()
 		w.until(10 * time.Second)
 		if s := m.Snapshot(); s.State != Idle {
 			t.Errorf("%v although it was paused before", s.State)

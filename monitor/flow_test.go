@@ -1227,7 +1227,7 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 100*ms)
 			defer cancel()
 			defer context.AfterFunc(ctx, m.stop)()
-			m.run(ctx)
+			runWhole(m, ctx)
 			before := m.Snapshot().Seq
 			synctest.Wait()
 			if dials != 1 || m.Snapshot().Seq != before {

@@ -18,20 +18,21 @@ import (
 
 // system is every question that is put to the operating system, so that tests can answer them.
 type system struct {
-	dial       func(ctx context.Context, dst netip.AddrPort, k Keepalive) (net.Conn, error)
-	resolve    func(ctx context.Context, host string) ([]netip.Addr, error)
-	egress     func(dst netip.Addr) (netcheck.Way, error)
-	judge      func(netcheck.Way) netcheck.LinkState
-	explain    func(dst netip.Addr) (disabled, noCarrier, noAddress string)
-	neighbour  func(netcheck.Way) (netcheck.NeighbourState, time.Duration)
-	askGateway func(ctx context.Context, w netcheck.Way) netcheck.GatewayAnswer
-	askPath    func(ctx context.Context, w netcheck.Way, dst netip.AddrPort, report func(netcheck.PathAnswer)) netcheck.PathAnswer
-	readSocket func(net.Conn) Keepalive
-	keepalive  func(conn net.Conn, on bool)
-	nudge      func(net.Conn, Keepalive)
-	tcpInfo    func(net.Conn) (tcpInfo, bool)
-	hasInput   func(net.Conn) bool
-	bootAhead  func() time.Duration
+	dial        func(ctx context.Context, dst netip.AddrPort, k Keepalive) (net.Conn, error)
+	resolve     func(ctx context.Context, host string) ([]netip.Addr, error)
+	egress      func(dst netip.Addr) (netcheck.Way, error)
+	judge       func(netcheck.Way) netcheck.LinkState
+	explain     func(dst netip.Addr) (disabled, noCarrier, noAddress string)
+	neighbour   func(netcheck.Way) (netcheck.NeighbourState, time.Duration)
+	askGateway  func(ctx context.Context, w netcheck.Way) netcheck.GatewayAnswer
+	askPath     func(ctx context.Context, w netcheck.Way, dst netip.AddrPort, report func(netcheck.PathAnswer)) netcheck.PathAnswer
+	readSocket  func(net.Conn) Keepalive
+	keepalive   func(conn net.Conn, on bool)
+	userTimeout func(net.Conn, time.Duration)
+	nudge       func(net.Conn, Keepalive)
+	tcpInfo     func(net.Conn) (tcpInfo, bool)
+	hasInput    func(net.Conn) bool
+	bootAhead   func() time.Duration
 }
 
 func realSystem() system {
@@ -42,7 +43,7 @@ func realSystem() system {
 		},
 		egress: netcheck.Egress, judge: netcheck.Judge, explain: netcheck.Explain, neighbour: netcheck.Neighbour,
 		askGateway: netcheck.AskGateway, askPath: netcheck.AskPath,
-		readSocket: readSocket, keepalive: keepaliveOn, nudge: nudgeKeepalive, tcpInfo: readTCPInfo, hasInput: hasInput,
+		readSocket: readSocket, keepalive: keepaliveOn, userTimeout: setUserTimeout, nudge: nudgeKeepalive, tcpInfo: readTCPInfo, hasInput: hasInput,
 		bootAhead: boottimeAhead,
 	}
 }

@@ -71,6 +71,8 @@ func (m *Monitor) enterLocal(now time.Duration, state netcheck.LinkState) {
 	}
 	if m.sess != nil {
 		m.hub.sys.keepalive(m.sess.conn, false)
+		m.hub.sys.userTimeout(m.sess.conn, max(localUserTimeout, m.s.Target.Keepalive.UserTimeout))
+		m.sess.patient = true
 	}
 	if first {
 		m.set(timerReread, now+rereadAfter)

@@ -206,6 +206,10 @@ func (m *Monitor) becomeUp(now time.Duration) {
 			t.fresh = nil
 		}
 	}
+	if s.patient {
+		m.hub.sys.userTimeout(s.conn, m.s.Target.Keepalive.UserTimeout)
+		s.patient = false
+	}
 	m.closeOutage(now)
 	m.endTrouble()
 	m.endedAt = 0

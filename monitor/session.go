@@ -26,6 +26,7 @@ type session struct {
 	answered uint64                  // the newest answered beat
 	sent     [sentRing]time.Duration // when beat k left, at k % sentRing
 	lastByte time.Duration           // when anything was received
+	patient  bool                    // the kernel's user timeout was raised for a local break
 	noSample uint64                  // beats up to this one say nothing about the round trip: this program was held up
 	deadline heartbeat.Deadline
 	buf      [96]byte // more arrives in as many reads as it takes

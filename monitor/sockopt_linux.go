@@ -142,6 +142,14 @@ func keepaliveOn(conn net.Conn, on bool) {
 	control(conn, func(fd int) { _ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, v) })
 }
 
+// setUserTimeout changes how long the kernel waits for an acknowledgement before it ends the connection. It counts from
+// the last one that came: while the local way is broken, and after, it would end a session that could go on.
+func setUserTimeout(conn net.Conn, d time.Duration) {
+	control(conn, func(fd int) {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d/time.Millisecond))
+	})
+}
+
 // nudgeKeepalive makes the kernel send a keepalive probe now, if the connection has been quiet for TCP_KEEPIDLE: setting
 // that option restarts the timer with what is left of it (Linux, do_tcp_setsockopt: tcp_sock_set_keepidle_locked).
 func nudgeKeepalive(conn net.Conn, k Keepalive) {

@@ -33,6 +33,8 @@ func keepaliveOn(conn net.Conn, on bool) {
 	}
 }
 
+func setUserTimeout(net.Conn, time.Duration) {}
+
 func nudgeKeepalive(conn net.Conn, k Keepalive) {
 	if c, ok := conn.(*net.TCPConn); ok {
 		_ = c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: k.Idle, Interval: k.Interval, Count: k.Count})

@@ -52,6 +52,7 @@ func (t *trouble) shift(by time.Duration) {
 // not answered left. The caller publishes.
 func (m *Monitor) startTrouble(now, lost time.Duration, tr trigger) {
 	if m.trouble == nil {
+		m.grown = true
 		t := &trouble{since: now, lost: lost, round: now}
 		t.ctx, t.cancel = context.WithCancel(m.ctx)
 		m.trouble = t

@@ -182,10 +182,11 @@ func (w *world) system() system {
 		readSocket: func(net.Conn) Keepalive {
 			return Keepalive{Enabled: true, Idle: time.Second, Interval: time.Second, Count: 3}
 		},
-		keepalive: func(_ net.Conn, on bool) { w.set(func() { w.lastOn = on }) },
-		nudge:     func(c net.Conn, _ Keepalive) { c.(*conn).keepaliveProbe() },
-		tcpInfo:   func(c net.Conn) (tcpInfo, bool) { return c.(*conn).info() },
-		hasInput:  func(c net.Conn) bool { return c.(*conn).hasInput() },
+		keepalive:   func(_ net.Conn, on bool) { w.set(func() { w.lastOn = on }) },
+		userTimeout: func(net.Conn, time.Duration) {},
+		nudge:       func(c net.Conn, _ Keepalive) { c.(*conn).keepaliveProbe() },
+		tcpInfo:     func(c net.Conn) (tcpInfo, bool) { return c.(*conn).info() },
+		hasInput:    func(c net.Conn) bool { return c.(*conn).hasInput() },
 		bootAhead: func() time.Duration {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -595,7 +596,7 @@ func watch(t *testing.T, target Target, prepare func(*world), body func(*testing
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() { w.record() })
-		wg.Go(func() { w.m.run(ctx) })
+		wg.Go(func() { runWhole(w.m, ctx) })
 		defer func() {
 			cancel()
 			w.m.stop()
@@ -728,3 +729,10 @@ var (
 	errLocal      = os.NewSyscallError("socket", syscall.EMFILE)
 	errNetUnreach = os.NewSyscallError("route", syscall.ENETUNREACH)
 )
+
+// runWhole runs m until it has ended.
+func runWhole(m *Monitor, ctx context.Context) {
+	ended := make(chan struct{})
+	m.run(ctx, func() { close(ended) })
+	<-ended
+}
