@@ -138,6 +138,7 @@ func (b *bench) breaks() error {
 			} else if r.RightCause(p.Figures) {
 				right++
 			} else {
+				fmt.Fprintf(os.Stderr, "%s: %q\n%s", r.Title(), p.Causes, p.Report)
 				wrong[fmt.Sprintf("%s %q", p.Cause, p.Also)]++
 			}
 			left, down, named, back = append(left, p.LeftUp), append(down, p.Down), append(named, p.Named), append(back, p.Back)
