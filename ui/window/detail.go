@@ -635,6 +635,7 @@ func (d *detail) run(width, height float32) float32 {
 	chartTop := y
 	const fineLeading = 18
 	fine := d.fine.height(inner, fineLeading)
+	setVisible(fine > 0, d.fine.box) // what it said before must not stay
 	if fine > 0 {
 		fine += 16
 	}

@@ -471,6 +471,21 @@ func TestTheCountdownRuns(t *testing.T) {
 	}
 }
 
+// A session that is gone has no keepalive: what was said of it must not stand in the chart.
+func TestTheKeepaliveGoesWithTheSession(t *testing.T) {
+	snaps := fiveTargets()
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1240, 780), snaps...)
+	if !d.detail.fine.box.Visible() || d.detail.fine.whole == "" {
+		t.Fatalf("while up it says %q, visible %v", d.detail.fine.whole, d.detail.fine.box.Visible())
+	}
+	snaps[0] = downTarget(snaps[0])
+	d.give(snaps...)
+	d.step()
+	if d.detail.fine.whole != "" || d.detail.fine.box.Visible() {
+		t.Errorf("while down it says %q, visible %v", d.detail.fine.whole, d.detail.fine.box.Visible())
+	}
+}
+
 func TestAttemptsAreListedAsTheyHappen(t *testing.T) {
 	snaps := fiveTargets()
 	snaps[0] = downTarget(snaps[0])
