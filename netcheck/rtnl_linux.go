@@ -247,6 +247,7 @@ type link struct {
 	kind      string // "" for an interface with a driver of its own, else "veth", "bridge", ...
 	slaveKind string
 	master    int
+	stacked   bool // on or beside another interface: a VLAN, a macvlan, an end of a veth pair
 	parent    bool // a device of a bus stands behind it; kernels before 5.14 never say so
 }
 
@@ -269,6 +270,8 @@ func parseLink(data []byte, names bool) (l link, err error) {
 			if len(v) >= 4 {
 				l.master = int(ne.Uint32(v))
 			}
+		case unix.IFLA_LINK:
+			l.stacked = len(v) >= 4 && int(int32(ne.Uint32(v))) != l.index
 		case unix.IFLA_PARENT_DEV_NAME:
 			l.parent = true
 		case unix.IFLA_LINKINFO:

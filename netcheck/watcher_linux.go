@@ -55,6 +55,7 @@ type Watcher struct {
 	heeded    map[netip.Addr]int
 	listeners []*func(Change)
 	pending   map[news]struct{}
+	readAll   bool     // tests read the carrier where the kernel's news would do as well
 	dirty     bool     // borne changed since the filter and the carrier files were last brought up to date
 	socket    *os.File // nil while not subscribed
 
@@ -303,7 +304,7 @@ func (w *Watcher) refresh(carriers map[int]*carrier) (fresh []int) {
 	}
 	for index := range w.borne {
 		if _, ok := carriers[index]; !ok {
-			carriers[index] = openCarrier(index)
+			carriers[index] = openCarrier(index, w.readAll)
 			fresh = append(fresh, index)
 		}
 	}
@@ -496,15 +497,17 @@ type carrier struct {
 	last  int8
 }
 
-// openCarrier returns nil where there is nothing to read: loopback, or no such interface.
-func openCarrier(index int) *carrier {
+// openCarrier returns nil where there is nothing to read: loopback, or no such interface. Nor is there, unless all is
+// set, for one that is stacked on another: the kernel tells of its carrier at once (linkwatch_urgent_event in
+// net/core/link_watch.c), and looking ten times a second would be for nothing.
+func openCarrier(index int, all bool) *carrier {
 	t, err := openTalk()
 	if err != nil {
 		return nil
 	}
 	l, err := t.linkByIndex(index, true)
 	t.done(err)
-	if err != nil || l.flags&unix.IFF_LOOPBACK != 0 {
+	if err != nil || l.flags&unix.IFF_LOOPBACK != 0 || l.stacked && !all {
 		return nil
 	}
 	c := &carrier{index: index, fd: -1}

@@ -236,6 +236,16 @@ func TestIntegrationWatcherResubscribes(t *testing.T) {
 	}
 }
 
+func TestIntegrationStackedCarrierIsNotRead(t *testing.T) {
+	if !inNamespaceWith(t, "netlink") {
+		return
+	}
+	eth := cable(t, "eth9", "192.0.2.10/24")
+	if c := openCarrier(eth.Attrs().Index, false); c != nil {
+		t.Errorf("an end of a veth pair is read: %+v", c)
+	}
+}
+
 func TestIntegrationWatcherReadsCarrier(t *testing.T) {
 	for _, how := range []string{"sysfs", "netlink"} {
 		t.Run(how, func(t *testing.T) {
@@ -244,13 +254,13 @@ func TestIntegrationWatcherReadsCarrier(t *testing.T) {
 			}
 			eth := cable(t, "eth9", "192.0.2.10/24")
 			index := eth.Attrs().Index
-			c := openCarrier(index)
+			c := openCarrier(index, true)
 			if (c.fd >= 0) != (how == "sysfs") || c.last != 1 {
 				t.Fatalf("carrier %+v by %s", c, how)
 			}
 			c.close()
 			w := NewWatcher(nil)
-			w.groups = nil // nothing but the carrier can tell
+			w.groups, w.readAll = nil, true // nothing but the carrier can tell
 			l := listen(t, w)
 			time.Sleep(3 * carrierEvery)
 			if n := w.Stats().CarrierReads; n != 0 {
