@@ -204,6 +204,16 @@ func TestSessionEnds(t *testing.T) {
 			w.conns[0].hangUp(reset)
 			time.AfterFunc(time.Second, func() { w.set(func() { w.refuses = false }) })
 		}, "", netcheck.ServerRefused, true},
+		{"closed, and a last connection reset before it refuses", 10100 * ms, func(w *world) {
+			w.set(func() {
+				w.accept = func(c *conn) {
+					c.hangUp(reset)
+					w.set(func() { w.accept, w.refuses = nil, true })
+				}
+			})
+			w.conns[0].hangUp(io.EOF)
+			time.AfterFunc(time.Second, func() { w.set(func() { w.refuses = false }) })
+		}, "", netcheck.ServerRefused, true},
 		{"reset, and accepted", 10100 * ms, hangUp(reset), "10.101s suspect, 10.105s down server-reset, 10.105s up", netcheck.ServerReset, true},
 		{"closed after one second, and accepted", 1100 * ms, hangUp(io.EOF), "1.101s suspect, 1.105s down server-closed, 1.105s up", netcheck.ServerClosed, true},
 		{"closed in order after ten seconds", 10100 * ms, hangUp(io.EOF), "10.101s connecting, 10.105s up", "", false},

@@ -264,13 +264,6 @@ func (m *Monitor) dialled(t *trouble, ctx context.Context, dst, at netip.AddrPor
 		m.edit().Remote = where
 	}
 	m.note(netcheck.HopServer, where, netcheck.SeenAnswers, took, "accepts connections")
-	if m.endedAt != 0 && m.s.State == Connecting {
-		// The server is there and hung up: now the end has a name. Before, it may as well have stopped.
-		v := netcheck.Verdict{Cause: netcheck.ServerClosed, Interface: t.facts.Way.Interface, Evidence: slices.Clone(t.evidence)}
-		v.Hop = v.Cause.Hop()
-		m.edit().Verdict = v
-		m.publish(VerdictEvent)
-	}
 	if w, werr := m.hub.sys.egress(at.Addr()); werr == nil {
 		s.way = w
 	}
@@ -285,20 +278,48 @@ func (m *Monitor) dialled(t *trouble, ctx context.Context, dst, at netip.AddrPor
 	m.asking.Go(func() { m.askFresh(ctx, t, s, interval) })
 }
 
+// A server that is ending still has a listening socket for a moment: its kernel takes a last connection, and then resets
+// it. That says nothing yet; asked again after dyingPause, it refuses, or somebody new answers.
+const (
+	dyingFor   = 300 * time.Millisecond
+	dyingPause = 30 * time.Millisecond
+)
+
+// justEnded reports whether the peer ended the old session a moment ago.
+func (m *Monitor) justEnded(now time.Duration) bool {
+	t := m.trouble
+	return (t.facts.Session == netcheck.Reset || t.facts.Session == netcheck.Closed) && now-t.since < dyingFor
+}
+
+// askDyingAgain asks the server again whose last connection ended with the old session; false when that was not so.
+func (m *Monitor) askDyingAgain(now time.Duration) bool {
+	if !m.justEnded(now) {
+		return false
+	}
+	t := m.trouble
+	t.facts.Fresh, t.facts.FreshBeat, t.askedAt = netcheck.Asked, netcheck.NotAsked, now
+	m.set(timerSecond, now+dyingPause)
+	return true
+}
+
 // freshStands: with heartbeat none an accepted connection is all the answer there is. A server that hung up on the last
-// one at once has to hold this one for a moment first.
+// one at once has to hold this one for a moment first, and so has one that may be ending.
 func (m *Monitor) freshStands(t *trouble, s *session, now time.Duration) {
 	t.fresh, t.freshAt = s, now
-	if m.shortRow == 0 {
+	patience := freshBeatPatience
+	switch {
+	case m.shortRow == 0 && !m.justEnded(now):
 		m.freshAnswered(t, s, 0)
 		return
+	case m.shortRow < 2:
+		patience = 2 * dyingPause
 	}
 	t.facts.FreshBeat = netcheck.Asked
 	ctx := t.dialCtx
 	m.asking.Go(func() {
 		stop := context.AfterFunc(ctx, func() { _ = s.conn.SetReadDeadline(errFarPast) })
 		defer stop()
-		_ = s.conn.SetReadDeadline(time.Now().Add(freshBeatPatience))
+		_ = s.conn.SetReadDeadline(time.Now().Add(patience))
 		if ctx.Err() != nil {
 			_ = s.conn.Close()
 			return
@@ -346,6 +367,13 @@ func (m *Monitor) dialFailed(t *trouble, err error, where string, took, now time
 			m.set(timerDecide, now+quietBeforeProbes)
 			return
 		}
+	case isReset(errno):
+		// The server's kernel took the connection and broke it off before this one knew.
+		if m.askDyingAgain(now) {
+			return
+		}
+		t.facts.Fresh, t.facts.FreshErrno = netcheck.Reset, errno
+		m.note(netcheck.HopServer, where, netcheck.SeenBroken, took, "reset a new connection")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT), isTimeout(err):
 		return // silence; the clock decides
 	default:
@@ -426,6 +454,13 @@ func (m *Monitor) freshAnswered(t *trouble, s *session, rtt time.Duration) {
 			return
 		}
 	}
+	if m.endedAt != 0 && m.s.State == Connecting && now >= m.awakeUntil {
+		// The server lives, and hung up: now the end has a name. Before, it may as well have stopped.
+		v := netcheck.Verdict{Cause: netcheck.ServerClosed, Interface: t.facts.Way.Interface, Evidence: slices.Clone(t.evidence)}
+		v.Hop = v.Cause.Hop()
+		m.edit().Verdict = v
+		m.publish(VerdictEvent)
+	}
 	m.adopt(s, rtt, now)
 }
 
@@ -441,6 +476,9 @@ func (m *Monitor) freshEnded(t *trouble, s *session, err error) {
 	if how == netcheck.Silent {
 		t.facts.FreshBeat = netcheck.Silent
 		m.consider(now)
+		return
+	}
+	if m.askDyingAgain(now) {
 		return
 	}
 	t.facts.FreshBeat = how
