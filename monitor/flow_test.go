@@ -630,20 +630,23 @@ func TestReconnect(t *testing.T) {
 	t.Run("while down it cuts the wait", func(t *testing.T) {
 		watch(t, echoTarget, func(w *world) { w.refuses = true; w.accept = func(c *conn) {} }, func(t *testing.T, w *world) {
 			w.until(60100 * ms)
+			w.untilWaiting()
 			w.set(func() { w.refuses = false })
 			if w.state() != Down {
 				t.Fatal(w.state())
 			}
+			clicked := w.at()
 			w.m.Reconnect()
-			w.until(61 * time.Second)
-			if up := w.reached(t, 60*time.Second, Up); up != 60104*ms {
-				t.Errorf("up at %v", up)
+			w.pass(time.Second)
+			if up := w.reached(t, clicked, Up); up != clicked+4*oneWay {
+				t.Errorf("clicked at %v, up at %v", clicked, up)
 			}
 		})
 	})
 	t.Run("twenty clicks are one attempt", func(t *testing.T) {
 		watch(t, echoTarget, func(w *world) { w.lost = func(time.Duration) bool { return true } }, func(t *testing.T, w *world) {
 			w.until(60100 * ms)
+			w.untilWaiting()
 			before := w.m.Snapshot().Attempt
 			dials := len(w.dials)
 			for range 20 {

@@ -110,6 +110,20 @@ func (w *world) until(at time.Duration) {
 
 func (w *world) pass(d time.Duration) { w.until(w.at() + d) }
 
+// untilWaiting passes until no attempt is under way and no knock either: a click joins one that is. When they begin is
+// left to chance.
+func (w *world) untilWaiting() {
+	for {
+		w.mu.Lock()
+		dialling := w.at()-w.dials[len(w.dials)-1] <= w.shake
+		w.mu.Unlock()
+		if s := w.m.Snapshot(); !s.RetryAt.IsZero() && !dialling {
+			return
+		}
+		w.pass(ms)
+	}
+}
+
 // set changes the world.
 func (w *world) set(f func()) {
 	w.mu.Lock()
