@@ -115,6 +115,7 @@ type panel struct {
 	mute    bool // properties are never answered
 
 	registered chan string
+	raised     string            // the bus name whose icon item has returned
 	signals    chan *dbus.Signal // of all items
 }
 
@@ -206,12 +207,17 @@ func (w properties) Get(iface, name string) (dbus.Variant, *dbus.Error) {
 	return dbus.Variant{}, &dbus.ErrMsgInvalidArg
 }
 
-// item waits until an icon is registered, and returns it.
+// item waits until an icon is registered, and returns it. A new one says at last that it is to be read again: what was
+// read before were systray's answers.
 func (p *panel) item() dbus.BusObject {
 	p.t.Helper()
 	select {
 	case item := <-p.registered:
 		name, _, _ := strings.Cut(item, "/")
+		if name != p.raised {
+			p.hears("NewTitle")
+			p.raised = name
+		}
 		return p.conn.Object(name, itemPath)
 	case <-time.After(patience):
 		p.t.Fatal("no icon was registered")

@@ -94,7 +94,7 @@ var beforeFirstOnce sync.Once
 
 func beforeFirst(icon string, fill func()) {
 	beforeFirstOnce.Do(func() {
-		systray.SetTitle("Holdfast")
+		systray.SetTitle("holdfast") // it makes this the Id as well, by which panels remember what is to be hidden
 		systray.SetIcon(assets.Icon(icon, 22))
 		fill()
 	})
@@ -257,6 +257,7 @@ func (s *screen) reconnect(ctx context.Context) *dbus.Conn {
 
 // A finding is what the bus says of those who show icons.
 type finding struct {
+	silent     bool // it did not say in time
 	watcher    bool // there is one
 	host       bool // and a host that shows what it watches
 	registered bool // and it has our icon
@@ -267,7 +268,7 @@ func find(ctx context.Context, bus, own *dbus.Conn, limit time.Duration) finding
 	defer cancel()
 	var there bool
 	if err := bus.BusObject().CallWithContext(ctx, busName+".NameHasOwner", 0, watcherName).Store(&there); err != nil || !there {
-		return finding{}
+		return finding{silent: err != nil}
 	}
 	f := finding{watcher: true, host: true}
 	watcher := bus.Object(watcherName, watcherPath)
@@ -301,6 +302,10 @@ func find(ctx context.Context, bus, own *dbus.Conn, limit time.Duration) finding
 
 // found acts on what was found. It returns false when the bus has died meanwhile.
 func (s *screen) found(f finding) bool {
+	if f.silent { // no news will come of a watcher that was there before
+		s.look.Reset(s.t.pace.look)
+		return true
+	}
 	s.registered = s.registered && f.registered
 	if !f.host {
 		s.noHost()
@@ -377,6 +382,11 @@ func (s *screen) raise() bool {
 	}
 	if err := conn.Export(&s.item, itemPath, propIface); err != nil {
 		s.t.o.Logger.Error("tray: export properties", "error", err)
+	}
+	// systray has registered already. A host that was quick has read systray's own answers: one picture, and that of the
+	// first bus if this is not the first. It is told to read again.
+	for _, news := range []string{".NewIcon", ".NewToolTip", ".NewTitle"} {
+		_ = conn.Emit(itemPath, itemIface+news)
 	}
 	s.conn = conn
 	theMenu().show(v, s.t.o.Lang) // differs when the icon was up before, on another bus

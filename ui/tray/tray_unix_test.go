@@ -314,6 +314,29 @@ func TestRegistrationThatWasLostIsRepeated(t *testing.T) {
 	p.item()
 }
 
+// A bus that is too busy to answer has not said that there is no watcher; of one that was there before no news comes.
+func TestBusThatDoesNotAnswerIsAskedAgain(t *testing.T) {
+	b := startBus(t)
+	newPanel(b).appear()
+	conn := b.connect()
+	s := &screen{t: New(Options{}), look: time.NewTimer(time.Hour), patience: time.NewTimer(time.Hour)}
+	s.t.pace.look = time.Millisecond
+	b.signal(syscall.SIGSTOP)
+	f := find(t.Context(), conn, nil, 20*time.Millisecond)
+	b.signal(syscall.SIGCONT)
+	if !s.found(f) || s.host {
+		t.Errorf("found %+v, host %v", f, s.host)
+	}
+	select {
+	case <-s.look.C:
+	case <-time.After(patience):
+		t.Fatal("nothing asks again")
+	}
+	if f := find(t.Context(), conn, nil, patience); !f.watcher || !f.host {
+		t.Errorf("asked again: %+v", f)
+	}
+}
+
 // A watcher that tells of every registration and lists none would otherwise be registered with for ever, without a pause.
 func TestRegistrationThatIsNeverListedKeepsNobodyBusy(t *testing.T) {
 	p := newPanel(startBus(t))
