@@ -176,14 +176,6 @@ func (b *button) say(text string) {
 	}
 }
 
-// restyle changes a button's role.
-func (b *button) restyle(s style) {
-	if b.style != s {
-		b.style = s
-		b.show()
-	}
-}
-
 func (b *button) width() float32 { return b.MinSize().Width }
 
 func (b *button) CreateRenderer() fyne.WidgetRenderer {

@@ -6,6 +6,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
 
 	"holdfast/assets"
 	"holdfast/ui"
@@ -115,7 +116,7 @@ func newDemoPage(w *Window) *demoPage {
 	}
 	d.add = newButton(p, primary, w.say("button.add-first"), "", w.addTarget)
 	d.remove = newButton(p, quiet, w.say("demo.remove"), "", w.removeDemo)
-	d.box = fyne.NewContainerWithoutLayout(append(objects, d.add, d.remove)...)
+	d.box = container.NewWithoutLayout(append(objects, d.add, d.remove)...)
 	d.setIcon(ui.LookUp)
 	return d
 }
@@ -235,7 +236,7 @@ func newEmptyPage(w *Window) *emptyPage {
 	e.remedy.set(w.lang.Tell("empty.targets"))
 	e.add = newButton(w.p, primary, w.say("button.add-first"), "", w.addTarget)
 	e.demo = newButton(w.p, outlined, w.say("button.demo"), "", w.startDemo)
-	e.box = fyne.NewContainerWithoutLayout(e.sentence.box, e.remedy.box, e.add, e.demo)
+	e.box = container.NewWithoutLayout(e.sentence.box, e.remedy.box, e.add, e.demo)
 	return e
 }
 

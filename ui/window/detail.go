@@ -39,7 +39,7 @@ func newVerdict(w *Window) *verdict {
 	}
 	v.big.Alignment, v.since.Alignment = fyne.TextAlignTrailing, fyne.TextAlignTrailing
 	v.reconnect = newButton(p, primary, w.say("button.reconnect"), "", w.reconnect)
-	v.box = fyne.NewContainerWithoutLayout(v.ground, v.icon, v.sentence.box, v.remedy.box, v.also.box, v.big.Text, v.since.Text,
+	v.box = container.NewWithoutLayout(v.ground, v.icon, v.sentence.box, v.remedy.box, v.also.box, v.big.Text, v.since.Text,
 		v.reconnect, v.count.Text, v.track, v.fill)
 	return v
 }
@@ -264,7 +264,7 @@ func (t *table) place(x, y, width, height float32) float32 {
 		}
 		t.lines[i].Show()
 		put(t.lines[i], x, top, width, 1)
-		words := x + 88
+		var words float32
 		if t.numbers {
 			t.rows[i][1].Show()
 			t.rows[i][0].place(x, top+1, 84, 29)

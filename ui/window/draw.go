@@ -12,6 +12,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
 
 	"holdfast/assets"
 	"holdfast/ui"
@@ -207,7 +208,7 @@ type paragraph struct {
 }
 
 func newParagraph(f font, c color.Color, most int) *paragraph {
-	return &paragraph{font: f, color: c, most: most, box: fyne.NewContainerWithoutLayout()}
+	return &paragraph{font: f, color: c, most: most, box: container.NewWithoutLayout()}
 }
 
 // set changes the text and reports whether that is a change; place lays it out.

@@ -370,7 +370,6 @@ type screen struct {
 	problem string           // of the settings file
 	lang    ui.Lang
 	traced  uint64
-	bands   int
 
 	attempts, outages   [tableRows]tableRow
 	nAttempts, nOutages int
