@@ -122,8 +122,6 @@ type hub struct {
 	borne    map[int]*held        // interfaces that bear a target's way
 	heeded   map[netip.Addr]*held // destinations
 	gateways map[gatewayKey]*gateway
-	slept    time.Duration // what bootAhead said last
-	sleptAt  time.Duration // when it was asked
 }
 
 type judgement struct {

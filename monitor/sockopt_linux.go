@@ -62,8 +62,7 @@ func (l *listener) listen(c syscall.RawConn, give func()) {
 	l.raw, _ = l.twin.SyscallConn()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var look func()
-	look = func() {
+	look := func() {
 		if _, ok := l.icmp(); ok {
 			give()
 			return

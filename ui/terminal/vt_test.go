@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // A vt is the part of a terminal that the live view needs: a grid of characters, its cursor, the two screens. What it does
@@ -79,28 +80,23 @@ func (v *vt) step(s string) int {
 	case 0x1b:
 		return v.sequence(s)
 	}
-	for i, r := range s {
-		if i > 0 {
-			break
-		}
-		if r == '\uFFFD' && len(s) < 4 {
-			return 0
-		}
-		w := columnsOfRune(r)
-		if v.x+w > v.columns && !v.noWrap {
-			v.x, v.y = 0, min(v.y+1, v.rows-1)
-		}
-		if v.y < v.rows && w > 0 {
-			at := min(v.x, v.columns-w)
-			v.grid[v.y][at] = r
-			if w == 2 {
-				v.grid[v.y][at+1] = 0
-			}
-			v.x = at + w
-		}
-		return len(string(r))
+	if !utf8.FullRuneInString(s) {
+		return 0
 	}
-	return 1
+	r, size := utf8.DecodeRuneInString(s)
+	w := columnsOfRune(r)
+	if v.x+w > v.columns && !v.noWrap {
+		v.x, v.y = 0, min(v.y+1, v.rows-1)
+	}
+	if v.y < v.rows && w > 0 {
+		at := min(v.x, v.columns-w)
+		v.grid[v.y][at] = r
+		if w == 2 {
+			v.grid[v.y][at+1] = 0
+		}
+		v.x = at + w
+	}
+	return size
 }
 
 func (v *vt) sequence(s string) int {

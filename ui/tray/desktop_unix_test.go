@@ -25,7 +25,6 @@ import (
 type desktop struct {
 	t     *testing.T
 	bus   *privateBus
-	env   []string
 	panel *exec.Cmd
 }
 
