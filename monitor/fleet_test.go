@@ -296,7 +296,7 @@ func TestManyAreSpread(t *testing.T) {
 			}
 		}
 		for when, n := range at {
-			if n > 16 {
+			if n > slotSize {
 				t.Fatalf("%d at the same moment %v", n, when)
 			}
 		}

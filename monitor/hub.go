@@ -161,11 +161,17 @@ func (h *hub) now() time.Duration { return time.Since(h.base) }
 // wall turns a moment of the hub's clock into a time to show.
 func (h *hub) wall(at time.Duration) time.Time { return time.Now().Add(at - h.now()) }
 
+// A slot of the grid holds so many targets, and there is one every 10 ms.
+const (
+	slotSize  = 32
+	slotEvery = 10 * time.Millisecond
+)
+
 // grid returns the first moment after the given one at which a target of that slot may beat. All beats of the process
-// snap to one grid: targets that wake together cost a fraction of targets that wake alone. A slot of 10 ms holds sixteen
-// targets, so that few beat together and many do not beat all at once.
+// snap to one grid: targets that wake together cost a fraction of targets that wake alone. Few beat together, and many do
+// not beat all at once.
 func (h *hub) grid(after, interval time.Duration, slot int) time.Duration {
-	phase := time.Duration(slot/16) * 10 * time.Millisecond % interval
+	phase := time.Duration(slot/slotSize) * slotEvery % interval
 	k := (after - phase) / interval
 	return phase + (k+1)*interval
 }
