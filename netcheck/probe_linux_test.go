@@ -139,6 +139,7 @@ func TestIntegrationProbes(t *testing.T) {
 				}
 			})
 			w := NewWatcher(nil)
+			w.readAll = true // an end of a veth pair is not read otherwise
 			w.Bear(l.way.Index)
 			heard := listen(t, w)
 			heard.quiet(t)
