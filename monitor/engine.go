@@ -12,6 +12,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
+	"holdfast/internal/dial"
 	"holdfast/monitor/heartbeat"
 	"holdfast/netcheck"
 )
@@ -96,9 +97,13 @@ type Monitor struct {
 	alone    bool // the hub is this Monitor's own
 	slot     int
 	name     string
-	host     string
+	asked    Target // as it was given, with its secrets; never published
+	host     string // what is dialled: the target, or the proxy before it
 	port     uint16
 	fixed    netip.Addr // the host, when it is an address
+	via      dial.Via   // the proxy; the zero Via when direct
+	far      string     // behind a proxy: the target, "host:port"
+	farName  string     // behind a proxy: its host, when that is a name
 	newProto func() heartbeat.Protocol
 
 	snap       atomic.Pointer[Snapshot]
@@ -163,7 +168,19 @@ func newMonitor(h *hub, t Target, slot int) (*Monitor, error) {
 	if err != nil {
 		return nil, &TargetError{Name: t.Name, Field: "heartbeat", Err: err}
 	}
-	m := &Monitor{hub: h, slot: slot, name: t.Name, host: host, port: port, newProto: newProto}
+	via, err := t.way()
+	if err != nil {
+		return nil, &TargetError{Name: t.Name, Field: "via", Err: err}
+	}
+	m := &Monitor{hub: h, slot: slot, name: t.Name, asked: t, host: host, port: port, newProto: newProto}
+	if via.IsProxy() {
+		m.via, m.far = via, t.Address
+		if _, err := netip.ParseAddr(host); err != nil {
+			m.farName = host
+		}
+		m.host, m.port = via.Host(), via.Port()
+		host = m.host
+	}
 	if a, err := netip.ParseAddr(host); err == nil {
 		m.fixed = a.Unmap()
 	}
@@ -171,7 +188,10 @@ func newMonitor(h *hub, t Target, slot int) (*Monitor, error) {
 		m.trace = newTrace(h.trace)
 	}
 	now := time.Now()
-	m.s = &Snapshot{Time: now, Seq: 1, Target: t, State: Idle, Since: now}
+	m.s = &Snapshot{Time: now, Seq: 1, Target: t.withoutSecrets(), State: Idle, Since: now}
+	if via.IsProxy() {
+		m.s.Proxy = via.WithoutCredentials().String()
+	}
 	m.snap.Store(m.s)
 	m.frozen = true
 	m.calm.Store(true)

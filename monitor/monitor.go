@@ -46,9 +46,12 @@ func ParseState(name string) (State, error) {
 
 // A Target is a server that the user wants a session to. Name and Address must be set; New and Fleet.Set check the rest.
 type Target struct {
-	Name      string // unique in a Fleet
-	Address   string // host:port; an IPv6 address in brackets
-	Via       string // "" or "direct"; proxies: "http://host:port", "socks5://host:port", "system"
+	Name    string // unique in a Fleet
+	Address string // host:port; an IPv6 address in brackets
+	// Via is the way there: "" or "direct", "http://[user[:password]@]host[:port]" or "socks5://…" for a proxy, "system"
+	// for what the environment says (https_proxy, all_proxy, no_proxy). The proxy is given names as they stand. A password
+	// is kept to the Monitor: what it publishes never holds it.
+	Via       string
 	Heartbeat string // "" or "none", "echo", "line"
 	Send      string // line: what is sent; {nonce} is replaced by a fresh number
 	Expect    string // line: what the answer contains; {nonce} likewise
@@ -106,7 +109,8 @@ type Snapshot struct {
 	LastAnswer time.Time     // when the last answer came; zero none yet
 	UpSince    time.Time     // when the present session, and those it renewed, became Up; zero when not Up or Suspect
 	Way        netcheck.Way  // of the session, or the last one known
-	Remote     string        // the address that was dialled, "192.0.2.7:7000"; empty before the first attempt
+	Remote     string        // the address that was dialled, the proxy's where there is one, "192.0.2.7:7000"; empty before the first attempt
+	Proxy      string        // the proxy on the way, "http://proxy.example.net:3128", without a password; empty when direct
 	Keepalive  Keepalive     // as read back from the session's socket
 	RenewEvery time.Duration // how long this server lets a session live, once seen twice; 0 not known
 	Renewals   int           // how often a session was renewed without an outage

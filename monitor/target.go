@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"holdfast/internal/dial"
 	"holdfast/monitor/heartbeat"
 )
 
@@ -86,8 +87,10 @@ func (t Target) Check() error {
 	if _, _, err := splitAddress(t.Address); err != nil {
 		return bad("address", "%w", err)
 	}
-	if t.Via != "" && t.Via != "direct" {
-		return bad("via", "%q: only \"direct\" is there so far", t.Via)
+	if v, err := t.way(); err != nil {
+		return bad("via", "%w", err)
+	} else if v.IsProxy() {
+		return bad("via", "%s: ways through a proxy are not built yet", v)
 	}
 	d := t.WithDefaults()
 	if _, err := heartbeat.New(d.Heartbeat, d.Send, d.Expect); err != nil {
@@ -120,6 +123,23 @@ func (t Target) Check() error {
 		wholeSeconds(bad, "keepalive.idle", k.Idle),
 		wholeSeconds(bad, "keepalive.interval", k.Interval),
 	)
+}
+
+// way is the way that Via names; what "system" means is asked now. Its error never holds a password.
+func (t Target) way() (dial.Via, error) {
+	v, err := dial.ParseVia(t.Via)
+	if err != nil {
+		return dial.Via{}, err
+	}
+	return v.For(t.Address)
+}
+
+// withoutSecrets returns t as it may be shown: Via without a password.
+func (t Target) withoutSecrets() Target {
+	if v, err := dial.ParseVia(t.Via); err == nil {
+		t.Via = v.String()
+	}
+	return t
 }
 
 func wholeSeconds(bad func(string, string, ...any) error, field string, d time.Duration) error {

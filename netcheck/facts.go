@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"syscall"
+
+	"holdfast/internal/dial"
 )
 
 // A Way is how packets to a destination leave this computer: what the kernel's route look-up answered at one moment.
@@ -101,6 +103,13 @@ const (
 	NeighbourPresent                          // an address is known; says nothing about now: REACHABLE outlives a dead host by tens of seconds
 )
 
+// Said is what a proxy's reply says of a failure, in one word whatever its protocol: "auth-required", "denied",
+// "refused", "host-unreachable", "timeout", "network-unreachable", "name-failed", "unsupported", "failed".
+type Said = dial.Said
+
+// SaidNonsense is what somebody says who does not speak a proxy's protocol.
+const SaidNonsense Said = "nonsense"
+
 // Facts is everything that one round of questions has found out so far about one target. The zero value of each field
 // means "not measured", and Diagnose never takes it for "fine".
 type Facts struct {
@@ -133,6 +142,27 @@ type Facts struct {
 	FreshICMP ICMPError
 	// FreshBeat: a heartbeat on that fresh connection.
 	FreshBeat Outcome
+
+	// Proxied: the way leads through a proxy. Way, Link, Name of a proxy given by name, Fresh and what is asked beside it
+	// (Host, Gateway, the neighbours) are then about the way to the proxy; what follows here is about what lies behind it.
+	Proxied bool
+	// Tunnel: the newest request for a tunnel (CONNECT, SOCKS). Answered = it stands, and FreshBeat is the heartbeat
+	// through it. Failed = the proxy's reply says no, see Says. Closed, Reset = it hung up before it had answered.
+	Tunnel Outcome
+	// Says is what the reply of a Failed tunnel says.
+	Says Said
+	// TunnelLate: the reply came so late that the proxy must have waited for the server.
+	TunnelLate bool
+	// Greeting is Silent where not even a SOCKS greeting was answered, Answered where it was; NotAsked for HTTP.
+	Greeting Outcome
+	// ProxyAlive: a second question on a connection of its own, which a proxy that works answers by itself.
+	ProxyAlive Outcome
+	// ProxyGone: since the break began the proxy has refused a connection, or hung up on one before it answered.
+	ProxyGone bool
+	// FarName: this computer's own look-up of the target's name, which the proxy is given to look up; FarNameUnknown is
+	// NXDOMAIN. NotAsked for an address.
+	FarName        Outcome
+	FarNameUnknown bool
 
 	// TLS and Protocol: the failures above TCP.
 	TLSFailed, ProtocolError, AuthFailed bool
