@@ -96,6 +96,7 @@ func (o *Object) Append(b []byte) []byte {
 
 	b = appendText(append(b, `,"address":`...), o.Address)
 	b = appendText(append(b, `,"via":`...), o.Via)
+	b = appendText(append(b, `,"proxy":`...), o.Proxy)
 	b = appendText(append(b, `,"heartbeat":`...), o.Heartbeat)
 	b = appendMillis(append(b, `,"interval_ms":`...), o.Interval)
 	b = appendMillis(append(b, `,"timeout_ms":`...), o.Timeout)

@@ -40,7 +40,8 @@ type Object struct {
 	Evidence []Evidence `json:"evidence"` // what the verdict rests on, oldest first
 
 	Address     string     `json:"address"`
-	Via         string     `json:"via"`
+	Via         string     `json:"via"`   // as it was asked for, without a password
+	Proxy       string     `json:"proxy"` // the one really used, without user and password; empty when direct
 	Heartbeat   string     `json:"heartbeat"`
 	Interval    Millis     `json:"interval_ms"`
 	Timeout     Millis     `json:"timeout_ms"`
@@ -161,7 +162,7 @@ func (o *Object) set(s *monitor.Snapshot) {
 		Time: Time{s.Time}, Target: s.Target.Name, State: s.State.String(), Since: Time{s.Since},
 		Cause: string(v.Cause), Hop: string(v.Hop), Attempt: s.Attempt, RetryAt: Time{s.RetryAt}, RTT: Millis(s.RTT),
 
-		Address: s.Target.Address, Via: orElse(s.Target.Via, "direct"), Heartbeat: orElse(s.Target.Heartbeat, "none"),
+		Address: s.Target.Address, Via: orElse(s.Target.Via, "direct"), Proxy: s.Proxy, Heartbeat: orElse(s.Target.Heartbeat, "none"),
 		Interval: Millis(s.Target.Interval), Timeout: Millis(s.Target.Timeout),
 		BrokenSince: Time{s.BrokenSince}, LegRTT: Millis(s.LegRTT), LastAnswer: Time{s.LastAnswer}, UpSince: Time{s.UpSince},
 		Remote: s.Remote, Interface: v.Interface, Gateway: v.Gateway, LastHop: v.LastHop,
@@ -237,7 +238,7 @@ func (o Object) Snapshot() (monitor.Snapshot, error) {
 		Verdict:     verdict(o.Cause, o.Hop, o.Also, o.Interface, o.Gateway, o.LastHop, o.Evidence),
 		BrokenSince: o.BrokenSince.Time, Attempt: o.Attempt, RetryAt: o.RetryAt.Time,
 		RTT: time.Duration(o.RTT), LegRTT: time.Duration(o.LegRTT), LastAnswer: o.LastAnswer.Time, UpSince: o.UpSince.Time,
-		Remote: o.Remote, RenewEvery: time.Duration(o.RenewEvery), Renewals: o.Renewals,
+		Remote: o.Remote, Proxy: o.Proxy, RenewEvery: time.Duration(o.RenewEvery), Renewals: o.Renewals,
 		Evidence: evidence(o.Hops),
 	}
 	if w := o.Way; w != nil {

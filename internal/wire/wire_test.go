@@ -49,6 +49,7 @@ func office() monitor.Event {
 			Destination: netip.MustParseAddr("198.51.100.9"),
 		},
 		Remote:     "198.51.100.9:3128",
+		Proxy:      "http://proxy.example.net:3128",
 		Keepalive:  monitor.Keepalive{Enabled: true, Idle: time.Second, Interval: 1500 * time.Millisecond, Count: 3, UserTimeout: 2 * time.Second},
 		RenewEvery: 2 * time.Minute, Renewals: 3,
 		Evidence: []netcheck.Evidence{{Time: began, Hop: netcheck.HopLink, Where: "eth0", Seen: netcheck.SeenOK, Saw: "carrier \u009b31m\x1b[2Jup"}},
@@ -60,7 +61,7 @@ func office() monitor.Event {
 // golden is what programs rely on: the documented fields first and in this order, all of the rest after them.
 const golden = `{"time":"2026-11-21T12:00:38.004512Z","target":"office","event":"attempt","state":"down","since":"2026-11-21T12:00:31.600000Z","cause":"proxy-refused",` +
 	`"hop":"proxy","also":[],"attempt":5,"retry_at":"2026-11-21T12:00:42.100000Z","rtt_ms":null,"evidence":[{"time":"2026-11-21T12:00:38.003999Z","hop":"proxy","saw":"connection refused","where":"198.51.100.9:3128","seen":"refused","rtt_ms":1.25}],` +
-	`"address":"gate.example.net:7000","via":"http://proxy.example.net:3128","heartbeat":"line","interval_ms":500,"timeout_ms":2000,` +
+	`"address":"gate.example.net:7000","via":"http://proxy.example.net:3128","proxy":"http://proxy.example.net:3128","heartbeat":"line","interval_ms":500,"timeout_ms":2000,` +
 	`"broken_since":"2026-11-21T12:00:31.200000Z","leg_rtt_ms":0.001,"last_answer":"2026-11-21T12:00:30.900000Z","up_since":null,"remote":"198.51.100.9:3128",` +
 	`"interface":"eth0","gateway":"192.0.2.1","last_hop":null,` +
 	`"way":{"interface":"eth0","index":2,"source":"192.0.2.44","gateway":"192.0.2.1","destination":"198.51.100.9","loopback":false},` +
