@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,13 +21,15 @@ type addressFlags struct {
 
 func (f *addressFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.via, "via", "direct", "the way there; only direct so far")
+	flags.StringVar(&f.via, "via", "direct", "the way there: direct, http://…, socks5://…, socks5h://… or system (see above)")
 	flags.StringVar(&f.heartbeat, "heartbeat", "", "none, echo or line (default: line with --send and --expect, else none)")
 	flags.StringVar(&f.send, "send", "", `line: what is sent, with \n \r \t \xNN; {nonce} is a fresh number`)
 	flags.StringVar(&f.expect, "expect", "", "line: what the answer contains, written like --send")
 	flags.DurationVar(&f.interval, "interval", 0, "time between heartbeats (default 500ms)")
 	complete(cmd, "heartbeat", "none", "echo", "line")
-	complete(cmd, "via", "direct")
+	if err := cmd.RegisterFlagCompletionFunc("via", completeVia); err != nil {
+		panic(err) // as in complete
+	}
 }
 
 // given reports whether any of the flags was used.
@@ -46,8 +49,30 @@ func complete(cmd *cobra.Command, flag string, words ...string) {
 	}
 }
 
+// completeVia offers the ways; behind a scheme the host follows without a space.
+func completeVia(_ *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	directive := cobra.ShellCompDirectiveNoFileComp
+	var offers []cobra.Completion
+	for _, way := range [][2]string{
+		{"direct", "the network's own way"},
+		{"http://", "an HTTP proxy"},
+		{"socks5://", "a SOCKS 5 proxy"},
+		{"socks5h://", "the same as socks5"},
+		{"system", "what https_proxy, all_proxy and no_proxy say"},
+	} {
+		if !strings.HasPrefix(way[0], begun) {
+			continue
+		}
+		if strings.HasSuffix(way[0], "/") {
+			directive |= cobra.ShellCompDirectiveNoSpace
+		}
+		offers = append(offers, cobra.CompletionWithDesc(way[0], way[1]))
+	}
+	return offers, directive
+}
+
 // targets makes a target of each address, named like it.
-func (f *addressFlags) targets(cmd *cobra.Command, addresses []string) ([]monitor.Target, error) {
+func (f *addressFlags) targets(cmd *cobra.Command, addresses []string, getenv func(string) string) ([]monitor.Target, error) {
 	base := monitor.Target{Via: f.via, Heartbeat: f.heartbeat, Interval: f.interval}
 	var err error
 	if base.Send, err = config.Unescape(f.send); err != nil {
@@ -58,8 +83,6 @@ func (f *addressFlags) targets(cmd *cobra.Command, addresses []string) ([]monito
 	}
 	line := f.send != "" || f.expect != ""
 	switch {
-	case f.via != "" && f.via != "direct":
-		return nil, usageError{fmt.Errorf("--via %s: only direct so far; ways through a proxy are not built yet", f.via)}
 	case cmd.Flags().Changed("interval") && f.interval <= 0:
 		return nil, usageError{fmt.Errorf("--interval %v: a time above zero is needed, such as 500ms", f.interval)}
 	case f.heartbeat == "" && line:
@@ -79,10 +102,17 @@ func (f *addressFlags) targets(cmd *cobra.Command, addresses []string) ([]monito
 			t.Name = a + " (" + strconv.Itoa(n) + ")"
 		}
 		used[t.Name] = true
+		if strings.Contains(a, "@") { // before anything repeats it
+			return nil, usageError{fmt.Errorf("%q: an address is host:port; the proxy, its user and its password belong to --via", veiled(a))}
+		}
 		if err := t.Check(); err != nil {
 			return nil, usageError{addressError(a, err)}
 		}
 		targets = append(targets, t)
+	}
+	targets, err = withPassword(targets, getenv)
+	if err != nil {
+		return nil, usageError{err}
 	}
 	return targets, nil
 }

@@ -111,7 +111,9 @@ func (w *child) raiseOrStart() (ended chan struct{}, said *words, err error) {
 		return nil, nil, errors.New("there is no display here to open the window on (neither DISPLAY nor WAYLAND_DISPLAY is set)")
 	}
 	cmd := exec.Command(path)
-	cmd.Env = append(os.Environ(), "HOLDFAST_SOCKET="+w.socket)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool {
+		return strings.HasPrefix(s, passwordVar+"=") // whatever dials is this program
+	}), "HOLDFAST_SOCKET="+w.socket)
 	said = new(words)
 	cmd.Stderr = said
 	cmd.WaitDelay = time.Second // whatever it has started may hold its standard error open

@@ -19,7 +19,7 @@ import (
 	"holdfast/ui"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(run(takeArgs()[1:])) }
 
 // run is main without the exit, so that every deferred call has run by then.
 func run(args []string) int {
@@ -71,11 +71,11 @@ func newRoot(p *program) *cobra.Command {
 			if len(args) == 0 {
 				return nil
 			}
-			msg := fmt.Sprintf("no command %q", args[0])
+			msg := fmt.Sprintf("no command %q", veiled(args[0]))
 			if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
 				msg += fmt.Sprintf("; did you mean %q?", s[0])
 			} else if strings.Contains(args[0], ":") {
-				msg += fmt.Sprintf("; to watch an address: holdfast watch %s", args[0])
+				msg += fmt.Sprintf("; to watch an address: holdfast watch %s", veiled(args[0]))
 			}
 			return usageError{errors.New(msg)}
 		},
@@ -135,7 +135,7 @@ func exactly(what ...string) cobra.PositionalArgs {
 func atMost(n int) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) > n {
-			return usageError{fmt.Errorf("%q is one argument too many", args[n])}
+			return usageError{fmt.Errorf("%q is one argument too many", veiled(args[n]))}
 		}
 		return nil
 	}

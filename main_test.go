@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("HOLDFAST_TEST_WINDOW") != "" {
 		os.Exit(windowHelper())
 	}
+	if os.Getenv("HOLDFAST_TEST_ARGV") != "" {
+		os.Exit(argvHelper())
+	}
 	testscript.Main(leaks{m}, map[string]func(){"holdfast": main})
 }
 

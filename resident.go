@@ -156,7 +156,7 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 	}
 	server := &control.Server{
 		Engine: engine{r.fleet}, Settings: r.store, Version: versionString(), Logger: r.p.logger(),
-		OpenWindow: r.child.open, Try: try, Demo: r.drill, Quit: r.end,
+		OpenWindow: r.child.open, Try: r.try, Demo: r.drill, Quit: r.end,
 	}
 	parts := []func(context.Context) error{
 		r.fleet.Run,
@@ -207,7 +207,10 @@ func together(ctx context.Context, parts ...func(context.Context) error) error {
 func (r *resident) apply(s config.Settings) error {
 	r.demoOn.Lock()
 	defer r.demoOn.Unlock()
-	targets := s.Targets
+	targets, err := withPassword(s.Targets, r.p.getenv)
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
 	if s.Demo {
 		targets = withDemo(r.demo, targets)
 	}
@@ -280,9 +283,14 @@ type engine struct{ *monitor.Fleet }
 func (e engine) Subscribe(beats bool) control.Subscription { return e.Fleet.Subscribe(beats) }
 
 // try watches t on its own until ctx ends.
-func try(ctx context.Context, t monitor.Target, event func(monitor.Event)) {
+func (r *resident) try(ctx context.Context, t monitor.Target, event func(monitor.Event)) {
+	targets, err := withPassword([]monitor.Target{t}, r.p.getenv)
+	if err != nil {
+		r.p.say("%v", err)
+		return
+	}
 	fleet := monitor.NewFleet(monitor.Options{})
-	if err := fleet.Set([]monitor.Target{t}); err != nil {
+	if err := fleet.Set(targets); err != nil {
 		return // it was checked
 	}
 	events := fleet.Subscribe(true)

@@ -22,9 +22,10 @@ func (p *program) newWatch() *cobra.Command {
 		Short: "Watch addresses in this terminal",
 		Long: "Watch keeps a session to each address and shows how it stands, until it is told to end. Without an address it watches\n" +
 			"the targets of the settings, or without settings a demo server inside this program.\n\n" +
-			"On a terminal it draws; into a pipe it prints a line for each change; --json prints an object a line.",
+			"On a terminal it draws; into a pipe it prints a line for each change; --json prints an object a line.\n\n" + viaHelp,
 		Example: `  holdfast watch gate.example.net:7000
   holdfast watch --send 'PING\r\n' --expect PONG localhost:6379
+  holdfast watch --via socks5://proxy.example.net gate.example.net:7000
   holdfast watch --json --beats [2001:db8::7]:22`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.watch(cmd.Context(), cmd, w, f, args)
@@ -44,7 +45,7 @@ type watchFlags struct {
 }
 
 func (p *program) watch(ctx context.Context, cmd *cobra.Command, w watchFlags, f addressFlags, addresses []string) error {
-	targets, err := f.targets(cmd, addresses)
+	targets, err := f.targets(cmd, addresses, p.getenv)
 	if err != nil {
 		return err
 	}
@@ -102,14 +103,18 @@ func (p *program) settled(path string) ([]monitor.Target, *demo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(s.Targets) > 0 && !s.Demo {
-		return s.Targets, nil, nil
+	targets, err := withPassword(s.Targets, p.getenv)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(targets) > 0 && !s.Demo {
+		return targets, nil, nil
 	}
 	d, err := newDemo(p.language(s.Language, p.getenv))
 	if err != nil {
 		return nil, nil, err
 	}
-	return withDemo(d, s.Targets), d, nil
+	return withDemo(d, targets), d, nil
 }
 
 // liveBeats is up to how many targets the live view follows every heartbeat, so that the round trips on it are those of

@@ -8,7 +8,7 @@
 //	[[target]]
 //	name      = "Office gateway"
 //	address   = "gate.example.net:7000"
-//	via       = "direct"
+//	via       = "http://me@proxy.example.net:3128"   # "direct" (default), socks5://…, socks5h://…, "system"; never a password
 //	heartbeat = "line"     # "none" (default), "echo", "line"
 //	send      = 'PING {nonce}\n'
 //	expect    = 'PONG {nonce}\n'

@@ -17,6 +17,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"holdfast/internal/dial"
 	"holdfast/monitor"
 )
 
@@ -497,7 +498,7 @@ func example(key string) string {
 	case "address":
 		return `"gate.example.net:7000"`
 	case "via":
-		return `"direct"`
+		return `"http://proxy.example.net:3128"`
 	case "heartbeat":
 		return `"line"`
 	case "send":
@@ -615,6 +616,11 @@ func mend(t *monitor.Target, key string) {
 
 // checkTarget returns which field cannot be used, and why.
 func checkTarget(t monitor.Target) (key string, err error) {
+	if v, err := dial.ParseVia(t.Via); err == nil && v.HasCredentials() {
+		if none, err := v.WithCredentials(v.User(), ""); err != nil || v != none {
+			return "via", fmt.Errorf("the settings keep no password: write %q, and put the password into the environment variable HOLDFAST_PROXY_PASSWORD", v)
+		}
+	}
 	err = t.Check()
 	var te *monitor.TargetError
 	if errors.As(err, &te) {

@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -357,7 +358,10 @@ func TestBadRequests(t *testing.T) {
 		"two of one name":          {"PUT", "/v1/settings", `{"targets":[{"name":"x","address":"x:1"},{"name":"x","address":"y:1"}]}`, 409, CodeDuplicate, "name"},
 		"unknown language":         {"PUT", "/v1/settings", `{"language":"tlh","targets":[]}`, 422, CodeBadSetting, "language"},
 		"try without a port":       {"POST", "/v1/try", `{"address":"b"}`, 422, CodeBadSetting, "address"},
-		"try by a proxy":           {"POST", "/v1/try", `{"address":"b:1","via":"http://192.0.2.1:3128"}`, 422, CodeBadSetting, "via"},
+		"try by no proxy":          {"POST", "/v1/try", `{"address":"b:1","via":"ftp://me:s3same@192.0.2.1:3128"}`, 422, CodeBadSetting, "via"},
+		"try with a password":      {"POST", "/v1/try", `{"address":"b:1","via":"http://me:s3same@192.0.2.1:3128"}`, 422, CodeBadSetting, "via"},
+		"save a password":          {"PUT", "/v1/settings/targets/b", `{"name":"b","address":"b:1","via":"http://me:s3same@192.0.2.1:3128"}`, 422, CodeBadSetting, "via"},
+		"save many with passwords": {"PUT", "/v1/settings", `{"targets":[{"name":"x","address":"x:1","via":"socks5://me:s3same@192.0.2.1"}]}`, 422, CodeBadSetting, "via"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req, err := http.NewRequestWithContext(t.Context(), r.method, "http://holdfast"+r.path, strings.NewReader(r.body))
@@ -376,6 +380,9 @@ func TestBadRequests(t *testing.T) {
 			var got struct{ Error, Code, Field string }
 			if err := json.Unmarshal(b, &got); err != nil {
 				t.Fatalf("the answer is no JSON: %s", b)
+			}
+			if bytes.Contains(b, []byte("s3same")) {
+				t.Errorf("the answer repeats the password: %s", b)
 			}
 			if res.StatusCode != r.status || got.Code != r.code || got.Field != r.field || got.Error == "" {
 				t.Errorf("got %d %+v, want %d %s %q", res.StatusCode, got, r.status, r.code, r.field)
