@@ -12,13 +12,18 @@ import (
 // whatever its answer could overturn: silence of a fresh connection is not blamed on the way while Gateway or Host are
 // Asked, and the end of a session is not named while Fresh is Asked (a refusal says more). Who wants a name by a certain
 // moment turns what is then unanswered into Silent. What was not asked at all holds nothing back, but proves nothing
-// either: without any answer from or beyond the gateway the path is never blamed.
+// either: without any answer from or beyond the gateway the path is never blamed. Behind a proxy a session whose answer
+// is still Asked holds back what silence there would say.
 func Diagnose(f Facts) Verdict {
-	if f.FreshErrno == syscall.ETIMEDOUT { // silence by another name
+	if f.Fresh == Unreachable && f.FreshErrno == syscall.ETIMEDOUT { // silence by another name
 		f.Fresh, f.FreshErrno = Silent, 0
 	}
 	if f.FreshICMP.Sender == f.Way.Source {
 		f.FreshICMP = ICMPError{} // our own kernel says so, because the next hop did not answer ARP or NDP
+	}
+	rows := direct[:]
+	if f.Proxied {
+		rows = proxied[:]
 	}
 	for _, row := range rows {
 		v := row(&f)
@@ -56,12 +61,17 @@ func is(c Cause, also ...Cause) finding { return finding{Cause: c, also: also} }
 
 var wait = finding{wait: true}
 
-// rows are the truth table of the direct way; the first that fits decides. The rows about a proxy belong between
-// noName and sessionEnded.
-var rows = [...]func(*Facts) finding{
-	brokenLink, noRoute, beatCame, deadGatewayBeforeName, noName,
-	sessionEnded, refused, unreachable, acknowledged, silent, answered,
-}
+// direct and proxied are the truth tables; the first row that fits decides.
+var (
+	direct = [...]func(*Facts) finding{
+		brokenLink, noRoute, beatCame, deadGatewayBeforeName, noName,
+		sessionEnded, refused, unreachable, acknowledged, silent, answered,
+	}
+	proxied = [...]func(*Facts) finding{
+		brokenLink, noRoute, beatCame, deadGatewayBeforeName, noName,
+		proxyRefused, proxyUnreachable, proxySilent, throughProxy,
+	}
+)
 
 func brokenLink(f *Facts) finding {
 	if f.Link.Broken() && f.Link != LinkNoRoute {
@@ -100,7 +110,7 @@ func beatCame(f *Facts) finding {
 
 // deadGatewayBeforeName keeps a resolver behind a dead gateway from being blamed: the nearest broken hop wins.
 func deadGatewayBeforeName(f *Facts) finding {
-	if f.nameFailed() && f.gatewayDead() && f.Gateway == Silent {
+	if f.nameFailed() && f.Fresh != Answered && f.Fresh != Refused && f.gatewayDead() && f.Gateway == Silent {
 		return is(GatewayUnreachable)
 	}
 	return finding{}

@@ -147,11 +147,13 @@ type Facts struct {
 	// (Host, Gateway, the neighbours) are then about the way to the proxy; what follows here is about what lies behind it.
 	Proxied bool
 	// Tunnel: the newest request for a tunnel (CONNECT, SOCKS). Answered = it stands, and FreshBeat is the heartbeat
-	// through it. Failed = the proxy's reply says no, see Says. Closed, Reset = it hung up before it had answered.
+	// through it. Failed = the proxy's reply says no, see Says. Closed, Reset = it hung up before it had answered; right
+	// after a session it may only be starting again, so try it for a moment before that is handed in, and likewise Fresh
+	// Refused.
 	Tunnel Outcome
 	// Says is what the reply of a Failed tunnel says.
 	Says Said
-	// TunnelLate: the reply came so late that the proxy must have waited for the server.
+	// TunnelLate: the reply, or the end without one, came so late that the proxy must have waited for the server.
 	TunnelLate bool
 	// Greeting is Silent where not even a SOCKS greeting was answered, Answered where it was; NotAsked for HTTP.
 	Greeting Outcome
@@ -163,6 +165,8 @@ type Facts struct {
 	// NXDOMAIN. NotAsked for an address.
 	FarName        Outcome
 	FarNameUnknown bool
+	// FarNameUsedTo: whether this computer could ever look that name up (No: while a session by it was up, it could not).
+	FarNameUsedTo Tri
 
 	// TLS and Protocol: the failures above TCP.
 	TLSFailed, ProtocolError, AuthFailed bool
