@@ -225,14 +225,19 @@ func (m *Monitor) sessionEnded(err error) {
 	if how == netcheck.Closed {
 		saw = "the session was closed in order"
 	}
+	seen := netcheck.SeenBroken
+	if m.via.IsProxy() { // who ended it is not known yet
+		seen = netcheck.SeenUnknown
+		saw += " (by the proxy, or beyond it)"
+	}
 	if m.localBroken() {
-		m.note(netcheck.HopServer, m.s.Remote, netcheck.SeenUnknown, 0, saw)
+		m.note(m.near(), m.s.Remote, netcheck.SeenUnknown, 0, saw)
 		return // nothing behind a broken link can be judged
 	}
 	if m.s.State == Suspect && m.trouble != nil || m.s.State == Down {
 		t := m.trouble
-		t.facts.Session = how
-		m.note(netcheck.HopServer, m.s.Remote, netcheck.SeenBroken, 0, saw)
+		t.facts.Session, t.ended = how, now
+		m.note(m.near(), m.s.Remote, seen, 0, saw)
 		if m.s.State == Down {
 			m.consider(now)
 			return
@@ -256,18 +261,21 @@ func (m *Monitor) sessionEnded(err error) {
 		m.endedAt = now
 		m.set(timerRenew, max(now+renewWithin, m.awakeUntil))
 	}
-	m.trouble.facts.Session = how
-	m.note(netcheck.HopServer, m.s.Remote, netcheck.SeenBroken, 0, saw)
+	m.trouble.facts.Session, m.trouble.ended = how, now
+	m.note(m.near(), m.s.Remote, seen, 0, saw)
 	m.publish(StateEvent)
 	if m.shortRow >= 3 {
 		// It closes every session at once: no hot loop. The cause is plain without another connection.
-		m.trouble.facts.Fresh = netcheck.Answered
+		m.trouble.facts.Fresh, m.trouble.facts.Tunnel = netcheck.Answered, netcheck.Answered
 		m.trouble.facts.FreshBeat = how
 		m.consider(now)
 		return
 	}
 	m.dialFresh(now)
 	m.set(timerDecide, now+freshBeatPatience)
+	if m.via.IsProxy() {
+		m.set(timerProbe, now+quietBeforeProbes)
+	}
 }
 
 // lastSession remembers how sessions to this server end.

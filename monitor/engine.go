@@ -136,6 +136,8 @@ type Monitor struct {
 	ahead      time.Duration // what hub.ahead said last
 	awakeUntil time.Duration // after a sleep: until then the network may still be coming up
 
+	farUsedTo netcheck.Tri // whether this computer's resolver knows farName; No once the proxy did and it did not
+
 	lastLife time.Duration // how long the last session lived that the server ended in order
 	endedAt  time.Duration // when a session was ended in order that may be renewed; 0 none
 	shrinks  int           // lives in a row that were shorter than the one before

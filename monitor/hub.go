@@ -122,6 +122,8 @@ type hub struct {
 	borne    map[int]*held        // interfaces that bear a target's way
 	heeded   map[netip.Addr]*held // destinations
 	gateways map[gatewayKey]*gateway
+	proxies  map[netip.AddrPort][]*tunnel // requests for tunnels that wait, oldest first
+	lives    map[netip.AddrPort]*proxyLife
 }
 
 type judgement struct {
@@ -151,7 +153,7 @@ func newHub(log *slog.Logger, trace int) *hub {
 		sys: realSystem(), base: time.Now(), log: log, trace: trace,
 		watcher:  netcheck.NewWatcher(log),
 		monitors: map[*Monitor]struct{}{}, judged: map[netcheck.Way]judgement{}, gateways: map[gatewayKey]*gateway{},
-		borne: map[int]*held{}, heeded: map[netip.Addr]*held{},
+		borne: map[int]*held{}, heeded: map[netip.Addr]*held{}, proxies: map[netip.AddrPort][]*tunnel{}, lives: map[netip.AddrPort]*proxyLife{},
 	}
 }
 

@@ -17,8 +17,10 @@ import (
 func (m *Monitor) newRound(now time.Duration) {
 	t := m.trouble
 	t.round, t.askedAt, t.probed = now, 0, false
+	t.aliveAt, t.farAt, t.tunnelAt = 0, 0, 0
 	old := t.facts
-	t.facts = netcheck.Facts{HadSession: old.HadSession, Way: old.Way, Session: old.Session, SessionAcked: old.SessionAcked}
+	t.facts = netcheck.Facts{HadSession: old.HadSession, Way: old.Way, Session: old.Session, SessionAcked: old.SessionAcked,
+		Proxied: old.Proxied, ProxyGone: old.ProxyGone}
 	if m.sess == nil && t.facts.Session == netcheck.Asked {
 		t.facts.Session = netcheck.Silent
 	}
@@ -36,9 +38,15 @@ func (m *Monitor) approach(now time.Duration) {
 	m.note(netcheck.HopResolver, m.host, netcheck.SeenAsked, 0, "")
 	m.set(timerAttemptEnd, now+attemptLimit)
 	m.set(timerDecide, now+nameSilence)
+	m.lookUp(m.host, 2, func(addrs []netip.Addr, err error, took time.Duration) { m.resolved(t, addrs, err, took) })
+}
+
+// lookUp asks the resolver for a name, times over, 0.4 s apart: one lost datagram is no verdict on the resolver. then is
+// called by the owner with each answer while the round lasts.
+func (m *Monitor) lookUp(host string, times int, then func(addrs []netip.Addr, err error, took time.Duration)) {
+	t := m.trouble
 	round := t.round
-	// Two look-ups, 0.4 s apart: one lost datagram is no verdict on the resolver.
-	for i := range 2 {
+	for i := range times {
 		m.asking.Go(func() {
 			if i > 0 && !sleep(t.ctx, secondSYN) {
 				return
@@ -46,8 +54,13 @@ func (m *Monitor) approach(now time.Duration) {
 			began := time.Now()
 			ctx, cancel := context.WithTimeout(t.ctx, attemptLimit)
 			defer cancel()
-			addrs, err := m.hub.sys.resolve(ctx, m.host)
-			m.post(func() { m.resolved(t, round, addrs, err, time.Since(began)) })
+			addrs, err := m.hub.sys.resolve(ctx, host)
+			took := time.Since(began)
+			m.post(func() {
+				if m.trouble == t && t.round == round && t.ctx.Err() == nil {
+					then(addrs, err, took)
+				}
+			})
 		})
 	}
 }
@@ -64,8 +77,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (m *Monitor) resolved(t *trouble, round time.Duration, addrs []netip.Addr, err error, took time.Duration) {
-	if m.trouble != t || t.round != round || t.facts.Name == netcheck.Answered {
+func (m *Monitor) resolved(t *trouble, addrs []netip.Addr, err error, took time.Duration) {
+	if t.facts.Name == netcheck.Answered {
 		return
 	}
 	now := m.hub.now()
@@ -77,7 +90,7 @@ func (m *Monitor) resolved(t *trouble, round time.Duration, addrs []netip.Addr, 
 		m.approachAddr(now, first)
 		return
 	}
-	if t.facts.Name == netcheck.Failed || t.ctx.Err() != nil {
+	if t.facts.Name == netcheck.Failed {
 		return
 	}
 	outcome, unknown := nameOutcome(err)
@@ -85,12 +98,16 @@ func (m *Monitor) resolved(t *trouble, round time.Duration, addrs []netip.Addr, 
 		return // the other look-up may still answer; the clock decides
 	}
 	t.facts.Name, t.facts.NameUnknown = outcome, unknown
+	m.noteNoName(m.host, err, unknown)
+	m.consider(now)
+}
+
+func (m *Monitor) noteNoName(host string, err error, unknown bool) {
 	saw := "the name is not known"
 	if !unknown {
 		saw = "the look-up failed: " + plain(err)
 	}
-	m.note(netcheck.HopResolver, m.host, netcheck.SeenBroken, 0, saw)
-	m.consider(now)
+	m.note(netcheck.HopResolver, host, netcheck.SeenBroken, 0, saw)
 }
 
 // pickAddr chooses the address that worked last, else the first that this computer has a way to; the first of all when
@@ -186,8 +203,12 @@ func (m *Monitor) noteWay(w netcheck.Way) {
 }
 
 // dialFresh opens a fresh connection: the diagnosis' question to the server, and the next session. Where one was
-// accepted already and only does not answer, it goes on being asked and no second one is opened beside it.
-func (m *Monitor) dialFresh(now time.Duration) {
+// accepted already and only does not answer, it goes on being asked and no second one is opened beside it. A proxy that
+// has not answered the last request for a tunnel is only asked whether it lives, until it is time for another one.
+func (m *Monitor) dialFresh(now time.Duration) { m.openFresh(now, false) }
+
+// openFresh is dialFresh; with force the next request for a tunnel need not wait.
+func (m *Monitor) openFresh(now time.Duration, force bool) {
 	t := m.trouble
 	if t == nil || !t.dst.IsValid() {
 		return
@@ -197,14 +218,24 @@ func (m *Monitor) dialFresh(now time.Duration) {
 	}
 	if t.fresh != nil {
 		t.facts.Fresh, t.facts.FreshBeat = netcheck.Answered, netcheck.Asked
+		if t.facts.Proxied {
+			t.facts.Tunnel = netcheck.Answered
+		}
 		t.freshAt = now
 		return
 	}
 	if t.facts.Fresh == netcheck.NotAsked {
 		t.facts.Fresh = netcheck.Asked
-		m.note(netcheck.HopServer, t.dst.String(), netcheck.SeenAsked, 0, "")
+		m.note(m.near(), t.dst.String(), netcheck.SeenAsked, 0, "")
 	}
 	if t.dials >= 5 {
+		return
+	}
+	if t.facts.Proxied && !force && !m.mayAskProxy(now) {
+		if t.facts.Tunnel == netcheck.NotAsked && len(t.tunnels) > 0 {
+			t.facts.Tunnel, t.tunnelAt = netcheck.Asked, t.tunnels[0].at
+		}
+		m.askAlive(now)
 		return
 	}
 	if t.dialCtx == nil || t.dialCtx.Err() != nil {
@@ -235,11 +266,11 @@ func (m *Monitor) dialFresh(now time.Duration) {
 func (m *Monitor) endDials() {
 	if t := m.trouble; t != nil && t.endDials != nil {
 		t.endDials()
-		t.fresh = nil
+		t.fresh, t.unansweredSince = nil, 0
 	}
 }
 
-// dialled is the answer to a dial of dst; at is the address that answered, another one where the name has several.
+// dialled is the answer to a dial of dst, which is the proxy where there is one; at is the address that answered, another one where the name has several.
 func (m *Monitor) dialled(t *trouble, ctx context.Context, dst, at netip.AddrPort, s *session, err error, took time.Duration) {
 	now := m.hub.now()
 	t.dials--
@@ -263,15 +294,24 @@ func (m *Monitor) dialled(t *trouble, ctx context.Context, dst, at netip.AddrPor
 		t.dst, where = at, at.String()
 		m.edit().Remote = where
 	}
-	m.note(netcheck.HopServer, where, netcheck.SeenAnswers, took, "accepts connections")
+	m.note(m.near(), where, netcheck.SeenAnswers, took, "accepts connections")
 	if w, werr := m.hub.sys.egress(at.Addr()); werr == nil {
 		s.way = w
 	}
+	if t.facts.Proxied {
+		m.askTunnel(ctx, t, s, now)
+		return
+	}
+	m.freshConnected(ctx, t, s, took, now)
+}
+
+// freshConnected: a fresh connection to the target stands, after a handshake of took. Now it is asked.
+func (m *Monitor) freshConnected(ctx context.Context, t *trouble, s *session, took, now time.Duration) {
 	if s.proto == nil {
 		m.freshStands(t, s, now)
 		return
 	}
-	t.fresh, t.freshAt = s, now
+	t.fresh, t.freshAt, t.freshTook = s, now, took
 	t.facts.FreshBeat = netcheck.Asked
 	m.set(timerDecide, max(m.timers[timerDecide], now+secondLook))
 	interval := m.s.Target.Interval
@@ -288,7 +328,7 @@ const (
 // justEnded reports whether the peer ended the old session a moment ago.
 func (m *Monitor) justEnded(now time.Duration) bool {
 	t := m.trouble
-	return (t.facts.Session == netcheck.Reset || t.facts.Session == netcheck.Closed) && now-t.since < dyingFor
+	return t.ended != 0 && now-t.ended < dyingFor
 }
 
 // askDyingAgain asks the server again whose last connection ended with the old session; false when that was not so.
@@ -297,7 +337,7 @@ func (m *Monitor) askDyingAgain(now time.Duration) bool {
 		return false
 	}
 	t := m.trouble
-	t.facts.Fresh, t.facts.FreshBeat, t.askedAt = netcheck.Asked, netcheck.NotAsked, now
+	t.facts.Fresh, t.facts.Tunnel, t.facts.FreshBeat, t.askedAt = netcheck.Asked, netcheck.NotAsked, netcheck.NotAsked, now
 	m.set(timerSecond, now+dyingPause)
 	return true
 }
@@ -354,10 +394,14 @@ func (m *Monitor) dialFailed(t *trouble, err error, where string, took, now time
 	switch {
 	case isRefused(errno):
 		t.facts.Fresh, t.facts.FreshErrno = netcheck.Refused, errno
-		m.note(netcheck.HopServer, where, netcheck.SeenRefused, took, "connection refused")
+		m.note(m.near(), where, netcheck.SeenRefused, took, "connection refused")
+		t.facts.ProxyGone = t.facts.Proxied
+		if m.askGoneAgain(now) {
+			return
+		}
 	case isUnreachable(errno):
 		t.facts.Fresh, t.facts.FreshErrno = netcheck.Unreachable, errno
-		m.note(netcheck.HopServer, where, netcheck.SeenBroken, took, plain(errno))
+		m.note(m.near(), where, netcheck.SeenBroken, took, plain(errno))
 		if m.sessionWayBroken(now) {
 			return
 		}
@@ -369,11 +413,12 @@ func (m *Monitor) dialFailed(t *trouble, err error, where string, took, now time
 		}
 	case isReset(errno):
 		// The server's kernel took the connection and broke it off before this one knew.
-		if m.askDyingAgain(now) {
+		t.facts.ProxyGone = t.facts.Proxied
+		if m.askGoneAgain(now) || m.askDyingAgain(now) {
 			return
 		}
 		t.facts.Fresh, t.facts.FreshErrno = netcheck.Reset, errno
-		m.note(netcheck.HopServer, where, netcheck.SeenBroken, took, "reset a new connection")
+		m.note(m.near(), where, netcheck.SeenBroken, took, "reset a new connection")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT), isTimeout(err):
 		return // silence; the clock decides
 	default:
@@ -456,7 +501,11 @@ func (m *Monitor) freshAnswered(t *trouble, s *session, rtt time.Duration) {
 	}
 	if m.endedAt != 0 && m.s.State == Connecting && now >= m.awakeUntil {
 		// The server lives, and hung up: now the end has a name. Before, it may as well have stopped.
-		v := netcheck.Verdict{Cause: netcheck.ServerClosed, Interface: t.facts.Way.Interface, Evidence: slices.Clone(t.evidence)}
+		cause := netcheck.ServerClosed
+		if t.facts.ProxyGone {
+			cause = netcheck.ProxyClosed
+		}
+		v := netcheck.Verdict{Cause: cause, Interface: t.facts.Way.Interface, Evidence: slices.Clone(t.evidence)}
 		v.Hop = v.Cause.Hop()
 		m.edit().Verdict = v
 		m.publish(VerdictEvent)
@@ -495,6 +544,16 @@ func (m *Monitor) freshEnded(t *trouble, s *session, err error) {
 func (m *Monitor) probe(now time.Duration) {
 	t := m.trouble
 	if t == nil || t.probed || !t.dst.IsValid() || t.local.Broken() {
+		return
+	}
+	if t.facts.Proxied && t.facts.Fresh == netcheck.Answered {
+		// The way to the proxy works. What is behind it?
+		if t.facts.Tunnel == netcheck.Asked {
+			if m.via.Scheme() == "http" {
+				m.askAlive(now)
+			}
+			m.askFarName(now)
+		}
 		return
 	}
 	t.probed = true
@@ -553,7 +612,7 @@ func (m *Monitor) pathAnswered(t *trouble, round time.Duration, a netcheck.PathA
 	}
 	if a.Deepest.IsValid() && a.Deepest != t.facts.LastHop {
 		t.facts.LastHop = a.Deepest
-		if a.Deepest != t.facts.Way.Gateway && a.Deepest != t.dst.Addr() {
+		if a.Deepest != t.facts.Way.Gateway && a.Deepest != t.dst.Addr() && !t.facts.Proxied {
 			m.note(netcheck.HopPath, a.Deepest.String(), netcheck.SeenAnswers, a.RTT, fmt.Sprintf("station %d answers", a.TTL))
 		}
 		if a.Deepest == t.facts.Way.Gateway || a.TTL >= 1 && t.facts.Way.Gateway.IsValid() {
@@ -566,7 +625,7 @@ func (m *Monitor) pathAnswered(t *trouble, round time.Duration, a netcheck.PathA
 	}
 	if a.Host == netcheck.Answered && t.facts.Host != netcheck.Answered {
 		t.facts.Host = netcheck.Answered
-		m.note(netcheck.HopServer, t.dst.Addr().String(), netcheck.SeenAnswers, a.HostRTT, "the host answers another question (port unreachable)")
+		m.note(m.near(), t.dst.Addr().String(), netcheck.SeenAnswers, a.HostRTT, "the host answers another question (port unreachable)")
 	}
 	if a.Host == netcheck.Silent && t.facts.Host == netcheck.Asked {
 		t.facts.Host = netcheck.Silent
@@ -609,11 +668,12 @@ func (m *Monitor) readAcked() {
 	t.facts.SessionAcked = netcheck.No
 	if info.unacked == 0 && info.lastAck < m.hub.now()-t.lost {
 		t.facts.SessionAcked = netcheck.Yes
-		m.note(netcheck.HopServer, m.s.Remote, netcheck.SeenOK, 0, "its kernel acknowledges what is sent")
+		m.note(m.near(), m.s.Remote, netcheck.SeenOK, 0, "its kernel acknowledges what is sent")
 	}
 }
 
-// dialAgain sends a second SYN beside the first: a lost SYN is sent again by the kernel only after a second.
+// dialAgain sends a second SYN beside the first: a lost SYN is sent again by the kernel only after a second. It also asks
+// a server or a proxy again that may be ending.
 func (m *Monitor) dialAgain(now time.Duration) {
 	if t := m.trouble; t != nil && t.fresh == nil && t.facts.Fresh == netcheck.Asked && !t.local.Broken() {
 		m.dialFresh(now)

@@ -1,7 +1,7 @@
 package monitor
 
 import (
-	"context"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -96,6 +96,9 @@ func (m *Monitor) finishAttempt(now time.Duration, cause netcheck.Cause) {
 	if needsPerson(m.s.Verdict.Cause) {
 		wait = max(wait, 12500*time.Millisecond)
 	}
+	if m.s.Verdict.Cause == netcheck.ProxyAuthRequired && m.via.HasCredentials() {
+		wait = loginPause
+	}
 	m.edit().RetryAt = m.hub.wall(now + wait)
 	m.set(timerRetry, now+wait)
 	m.publish(AttemptEvent)
@@ -165,22 +168,37 @@ func (m *Monitor) knock(now time.Duration) {
 	switch {
 	case t.local.Broken():
 		m.linkNews()
-	case t.fresh != nil || t.attempting || needsPerson(m.s.Verdict.Cause) || m.shortRow >= 3:
+	case t.fresh != nil || t.attempting || !m.mayKnock(now) || m.shortRow >= 3:
 	case t.facts.Name == netcheck.Silent || t.facts.Name == netcheck.Failed:
-		// Again every 0.7 s; success cuts the wait.
-		m.asking.Go(func() {
-			ctx, cancel := context.WithTimeout(t.ctx, attemptLimit)
-			defer cancel()
-			if addrs, err := m.hub.sys.resolve(ctx, m.host); err == nil && len(addrs) > 0 {
-				m.post(func() {
-					if m.trouble == t && !t.attempting {
-						m.attempt(m.hub.now())
-					}
-				})
-			}
-		})
+		m.knockName(m.host)
+	case m.s.Verdict.Cause == netcheck.ResolverUnreachable:
+		m.knockName(m.farName)
 	case t.dst.IsValid():
 		m.dialFresh(now)
+	}
+}
+
+// knockName asks for a name; success cuts the wait.
+func (m *Monitor) knockName(host string) {
+	t := m.trouble
+	m.lookUp(host, 1, func(addrs []netip.Addr, err error, _ time.Duration) {
+		if err == nil && len(addrs) > 0 && !t.attempting {
+			t.unansweredSince = 0
+			m.attempt(m.hub.now())
+		}
+	})
+}
+
+// mayKnock: what needs a person is not knocked at, or at a proxy for a while only: it may have been restarted. User and
+// password that it did not take are never sent by a knock.
+func (m *Monitor) mayKnock(now time.Duration) bool {
+	switch c := m.s.Verdict.Cause; {
+	case c == netcheck.ProxyAuthRequired && m.via.HasCredentials():
+		return false
+	case c == netcheck.ProxyAuthRequired, c == netcheck.ProxyDenied:
+		return now-m.trouble.since < personKnocks
+	default:
+		return !needsPerson(c)
 	}
 }
 
@@ -210,6 +228,9 @@ func (m *Monitor) becomeUp(now time.Duration) {
 		m.hub.sys.userTimeout(s.conn, m.s.Target.Keepalive.UserTimeout)
 		s.patient = false
 	}
+	if t != nil && t.facts.FarNameUnknown {
+		m.farUsedTo = netcheck.No // the proxy knows the name, and we do not
+	}
 	m.closeOutage(now)
 	m.endTrouble()
 	m.endedAt = 0
@@ -226,10 +247,16 @@ func (m *Monitor) becomeUp(now time.Duration) {
 			m.liveRTT.Store(int64(info.rtt))
 		}
 	}
-	m.note(netcheck.HopServer, m.s.Remote, netcheck.SeenOK, m.s.LegRTT, "connected")
+	m.note(m.near(), m.s.Remote, netcheck.SeenOK, m.s.LegRTT, "connected")
+	if m.via.IsProxy() {
+		m.note(netcheck.HopServer, m.far, netcheck.SeenOK, 0, "the proxy has reached it")
+	}
 	saw, seen := "answers heartbeats", netcheck.SeenAnswers
 	if s.proto == nil {
 		saw, seen = "connected; no heartbeat is set, the kernel's keepalive is watched", netcheck.SeenUnknown
+		if m.via.IsProxy() {
+			saw += ", which reaches as far as the proxy"
+		}
 	}
 	m.note(netcheck.HopService, m.s.Target.Address, seen, time.Duration(m.liveRTT.Load()), saw)
 	if s.proto != nil {

@@ -87,10 +87,8 @@ func (t Target) Check() error {
 	if _, _, err := splitAddress(t.Address); err != nil {
 		return bad("address", "%w", err)
 	}
-	if v, err := t.way(); err != nil {
+	if _, err := t.way(); err != nil {
 		return bad("via", "%w", err)
-	} else if v.IsProxy() {
-		return bad("via", "%s: ways through a proxy are not built yet", v)
 	}
 	d := t.WithDefaults()
 	if _, err := heartbeat.New(d.Heartbeat, d.Send, d.Expect); err != nil {

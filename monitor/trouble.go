@@ -17,6 +17,7 @@ type trouble struct {
 	cancel context.CancelFunc
 
 	since  time.Duration // when it began
+	ended  time.Duration // when the peer ended the old session; 0 it did not
 	lost   time.Duration // when the first unanswered question of the old session was sent; 0 none
 	round  time.Duration // when the present round of questions began
 	facts  netcheck.Facts
@@ -33,7 +34,15 @@ type trouble struct {
 	freshAt   time.Duration // when its first beat left
 	freshOK   time.Duration // when a beat on a fresh connection was answered while the old session was silent; 0 not
 	freshSess *session      // that connection, kept until the old session's time is over
+	freshTook time.Duration // what its handshake took
 	probed    bool          // gateway and path were asked in this round
+
+	// Behind a proxy.
+	tunnels         []*tunnel     // requests for a tunnel that wait for their answer, oldest first
+	unansweredSince time.Duration // when the first of them left that had no answer since; 0 none
+	tunnelAt        time.Duration // when the request left that facts.Tunnel tells of
+	aliveAt         time.Duration // when the proxy was asked in this round whether it lives; 0 not
+	farAt           time.Duration // when our own resolver was asked in this round for the target's name; 0 not
 
 	attempting bool // a counted attempt is under way
 	knocks     int
@@ -41,7 +50,7 @@ type trouble struct {
 }
 
 func (t *trouble) shift(by time.Duration) {
-	for _, at := range []*time.Duration{&t.lost, &t.round, &t.askedAt, &t.freshAt, &t.freshOK} {
+	for _, at := range []*time.Duration{&t.ended, &t.lost, &t.round, &t.askedAt, &t.freshAt, &t.freshOK, &t.unansweredSince, &t.tunnelAt, &t.aliveAt, &t.farAt} {
 		if *at != 0 {
 			*at += by
 		}
@@ -57,7 +66,7 @@ func (m *Monitor) startTrouble(now, lost time.Duration, tr trigger) {
 		t.ctx, t.cancel = context.WithCancel(m.ctx)
 		m.trouble = t
 		t.dst, _ = netip.ParseAddrPort(m.s.Remote)
-		t.facts.HadSession = true
+		t.facts.HadSession, t.facts.Proxied = true, m.via.IsProxy()
 		if s := m.sess; s != nil && now-s.born >= stableLife {
 			m.forgetBackoff()
 			m.shortRow = 0
@@ -102,18 +111,29 @@ func (m *Monitor) silent(now, lost time.Duration) {
 	m.note(netcheck.HopService, m.s.Target.Address, netcheck.SeenLate, 0,
 		fmt.Sprintf("answer overdue for %v", (now-lost).Round(time.Millisecond)))
 	m.publish(StateEvent)
-	m.dialFresh(now)
-	m.probe(now)
+	m.askAll(now)
 	m.set(timerDecide, m.judgeSilenceAt(lost, now))
 }
+
+// askAll asks everything at once. Behind a proxy the way to it is asked only when it has not accepted a connection after
+// a moment: mostly it has, and then there is nothing to ask.
+func (m *Monitor) askAll(now time.Duration) {
+	m.dialFresh(now)
+	if m.via.IsProxy() {
+		m.set(timerProbe, now+proxyFirst)
+		return
+	}
+	m.probe(now)
+}
+
+const proxyFirst = 100 * time.Millisecond
 
 // silentEnd: the kernel gave the session up for lost (ETIMEDOUT) before a beat was overdue.
 func (m *Monitor) silentEnd(now time.Duration) {
 	m.startTrouble(now, now, cut)
 	m.trouble.facts.Session = netcheck.Silent
 	m.publish(StateEvent)
-	m.dialFresh(now)
-	m.probe(now)
+	m.askAll(now)
 	m.set(timerDecide, now+freshBeatPatience)
 }
 
@@ -127,6 +147,12 @@ func (m *Monitor) judgeSilenceAt(lost, now time.Duration) time.Duration {
 			// After a loss the kernel's RTO is already doubled; the round trip gives the first one back.
 			first := min(rto, max(200*time.Millisecond, 3*info.rtt))
 			at = max(at, lost+3*first+70*time.Millisecond+info.rtt)
+		}
+		if m.via.IsProxy() {
+			// The kernel sees the leg to the proxy; the proxy's own kernel sends again what is lost beyond it.
+			whole := m.sess.deadline.Smoothed()
+			first := min(max(200*time.Millisecond, 3*whole), time.Second)
+			at = max(at, lost+3*first+70*time.Millisecond+whole)
 		}
 	}
 	return at
@@ -187,13 +213,17 @@ func (m *Monitor) decide(now time.Duration) {
 	}
 	if t.facts.Fresh == netcheck.Asked && t.askedAt != 0 && now-t.askedAt >= secondLook-20*time.Millisecond {
 		t.facts.Fresh = netcheck.Silent
-		m.note(netcheck.HopServer, t.dst.String(), netcheck.SeenSilent, 0, fmt.Sprintf("no answer to a new connection for %v", (now-t.askedAt).Round(10*time.Millisecond)))
+		m.note(m.near(), t.dst.String(), netcheck.SeenSilent, 0, fmt.Sprintf("no answer to a new connection for %v", (now-t.askedAt).Round(10*time.Millisecond)))
+	}
+	if t.facts.Proxied {
+		m.decideProxy(now)
 	}
 	if t.facts.FreshBeat == netcheck.Asked && t.freshSess == nil {
 		patience := freshBeatPatience
-		if t.facts.SessionAcked == netcheck.Yes {
-			patience = secondLook - 20*time.Millisecond // the acknowledged session is the other witness
+		if t.facts.SessionAcked == netcheck.Yes || t.facts.Proxied && t.facts.Session == netcheck.Silent {
+			patience = secondLook - 20*time.Millisecond // the session is the other witness
 		}
+		patience += 2 * min(t.freshTook, 500*time.Millisecond) // on a long way the answer takes its time
 		if now-t.freshAt >= patience {
 			t.facts.FreshBeat = netcheck.Silent
 			m.note(netcheck.HopService, m.s.Target.Address, netcheck.SeenSilent, 0, fmt.Sprintf("accepts a new connection and does not answer for %v", (now-t.freshAt).Round(10*time.Millisecond)))
@@ -240,6 +270,9 @@ func (m *Monitor) consider(now time.Duration) {
 	}
 	if t.facts.Fresh == netcheck.Unreachable && t.facts.FreshErrno != 0 && now-t.round < quietBeforeProbes && !m.probesDone() {
 		return // who said so makes the difference: allow the probes their moment
+	}
+	if m.s.State == Suspect && t.facts.Session == netcheck.Asked && t.facts.Tunnel == netcheck.Failed && isPolicy(t.facts.Says) {
+		return // the session has its time first
 	}
 	v := m.diagnose()
 	if v.IsZero() {
@@ -290,7 +323,8 @@ func mayReplace(shown, other netcheck.Cause, age time.Duration, silence bool) bo
 	case shown == netcheck.ServerClosed && other.Hop() == netcheck.HopProxy:
 		return true
 	case other == netcheck.ServerClosed && shown.Hop() == netcheck.HopProxy,
-		other == netcheck.ServerReset && shown == netcheck.ServerClosed:
+		other == netcheck.ServerReset && shown == netcheck.ServerClosed,
+		other == netcheck.ProxyUpstreamFailed && (shown.Hop() == netcheck.HopServer || shown.Hop() == netcheck.HopResolver || shown == netcheck.PathLost):
 		return false
 	case silence:
 		return age >= silenceReplaces
