@@ -27,6 +27,7 @@ func (c *clock) strip(v *View, s monitor.Snapshot) {
 	if s.State == monitor.Down && !s.BrokenSince.IsZero() {
 		trouble = s.BrokenSince
 	}
+	far := s.Proxy != "" && farName(s, s.Verdict.Evidence, s.Evidence)
 	fresh := func(e netcheck.Evidence) bool {
 		return e.Seen != netcheck.SeenNotAsked && !e.Time.Before(trouble.Add(-evidenceSlack))
 	}
@@ -52,8 +53,8 @@ func (c *clock) strip(v *View, s monitor.Snapshot) {
 	proved := -1
 	for i := range strip {
 		e := seen[strip[i].Hop]
-		if i > broken || !fresh(e) && s.State != monitor.Up {
-			continue
+		if i > broken || !fresh(e) && s.State != monitor.Up || far && strip[i].Hop == netcheck.HopResolver {
+			continue // that look-up is this computer's own, and tells nothing of the stations before it
 		}
 		switch e.Seen {
 		case netcheck.SeenOK, netcheck.SeenAnswers, netcheck.SeenRefused, netcheck.SeenBroken:
@@ -79,12 +80,26 @@ func (c *clock) strip(v *View, s monitor.Snapshot) {
 			continue
 		case i == broken:
 			st.Mark, st.Seen = Broken, c.brokenText(s, e)
+			at := e
+			if !fresh(e) { // it was concluded from what others said
+				for _, e := range seen {
+					if fresh(e) && e.Time.After(at.Time) {
+						at = e
+					}
+				}
+			}
+			if fresh(at) {
+				st.When = c.l.Clock(at.Time, c.now)
+			}
 			continue
 		case s.State == monitor.Up && st.Hop == netcheck.HopService && noHeartbeat(s.Target):
 			st.Mark, st.Seen = NotAsked, c.l.Say("seen.not-asked")
 			continue
 		}
 		known := fresh(e) || s.State == monitor.Up && e.Seen != netcheck.SeenNotAsked
+		if fresh(e) && s.State != monitor.Up {
+			st.When = c.l.Clock(e.Time, c.now)
+		}
 		switch {
 		case s.State == monitor.Suspect && i == lateStation(strip, s):
 			st.Mark, st.Seen = Late, c.l.Say("seen.late", "duration", c.late(s.Since))
@@ -95,6 +110,9 @@ func (c *clock) strip(v *View, s monitor.Snapshot) {
 			st.Mark, st.Seen = OK, c.okText(st.Hop, s, e)
 		case i < proved || i == proved && s.State == monitor.Up:
 			st.Mark, st.Seen = OK, c.provedText(st.Hop, s)
+			if s.State != monitor.Up {
+				st.When = c.l.Clock(seen[strip[proved].Hop].Time, c.now)
+			}
 		case known && e.Seen == netcheck.SeenRefused:
 			st.Mark, st.Seen = Unknown, c.refusedText(e)
 		case known && e.Seen == netcheck.SeenAsked:
@@ -103,7 +121,7 @@ func (c *clock) strip(v *View, s monitor.Snapshot) {
 			st.Mark, st.Seen = Late, c.l.Say("seen.late", "duration", c.late(e.Time))
 		case known:
 			st.Mark, st.Seen = Unknown, c.l.Say("seen.unknown")
-		case s.State == monitor.Connecting && s.RetryAt.IsZero() && st.Hop == netcheck.HopServer:
+		case s.State == monitor.Connecting && s.RetryAt.IsZero() && st.Hop == dialled(s):
 			// A dial is under way, and that is all there is to know yet.
 			st.Mark, st.Seen = Asked, c.l.Say("seen.asking")
 		case s.State == monitor.Down && broken < len(strip):
@@ -115,10 +133,18 @@ func (c *clock) strip(v *View, s monitor.Snapshot) {
 	for i := 1; i < len(strip); i++ {
 		strip[i].Link = strip[i].Mark
 		if i == broken && !nothing {
-			strip[i].Link = linkInto(s, seen[strip[i].Hop])
+			strip[i].Link = linkInto(s, seen[strip[i].Hop], far)
 		}
 	}
 	c.legs(v, s, broken)
+}
+
+// dialled is the hop that a new connection is opened to.
+func dialled(s monitor.Snapshot) netcheck.Hop {
+	if s.Proxy != "" {
+		return netcheck.HopProxy
+	}
+	return netcheck.HopServer
 }
 
 // newest returns the youngest evidence on each hop.
@@ -135,7 +161,8 @@ func newest(s monitor.Snapshot) map[netcheck.Hop]netcheck.Evidence {
 }
 
 // hopsOf returns the stations on the way of s, nearest first: no gateway and no network where the way has none, the
-// name look-up only when it is asked or broken.
+// name look-up only when it is asked or broken. A name that the proxy is given stands behind the proxy: nobody needs it
+// before.
 func hopsOf(s monitor.Snapshot, seen map[netcheck.Hop]netcheck.Evidence) []netcheck.Hop {
 	hops := make([]netcheck.Hop, 0, maxStations)
 	hops = append(hops, netcheck.HopLink)
@@ -143,8 +170,8 @@ func hopsOf(s monitor.Snapshot, seen map[netcheck.Hop]netcheck.Evidence) []netch
 	if s.State != monitor.Down {
 		blamed = netcheck.HopNone
 	}
-	proxy := proxyOf(s.Target) != ""
-	local := s.Way.Loopback || s.Way.Index == 0 && loopback(s.Target)
+	proxy := s.Proxy != ""
+	local := s.Way.Loopback || s.Way.Index == 0 && loopback(s)
 	direct := local || s.Way.Index != 0 && !s.Way.Gateway.IsValid() // the next host on the wire is the one dialled
 	if !direct || blamed == netcheck.HopGateway {
 		hops = append(hops, netcheck.HopGateway)
@@ -154,11 +181,16 @@ func hopsOf(s monitor.Snapshot, seen map[netcheck.Hop]netcheck.Evidence) []netch
 	case netcheck.SeenAsked, netcheck.SeenLate, netcheck.SeenSilent, netcheck.SeenRefused, netcheck.SeenBroken, netcheck.SeenUnknown:
 		resolving = s.State != monitor.Up && s.State != monitor.Idle
 	}
-	if resolving || blamed == netcheck.HopResolver {
+	resolving = resolving || blamed == netcheck.HopResolver
+	far := proxy && farName(s, s.Verdict.Evidence, s.Evidence)
+	if resolving && !far {
 		hops = append(hops, netcheck.HopResolver)
 	}
 	if proxy || blamed == netcheck.HopProxy {
 		hops = append(hops, netcheck.HopProxy)
+	}
+	if resolving && far {
+		hops = append(hops, netcheck.HopResolver)
 	}
 	if !direct || proxy || blamed == netcheck.HopPath {
 		hops = append(hops, netcheck.HopPath)
@@ -166,11 +198,11 @@ func hopsOf(s monitor.Snapshot, seen map[netcheck.Hop]netcheck.Evidence) []netch
 	return append(hops, netcheck.HopServer, netcheck.HopService)
 }
 
-// loopback reports whether the target is this computer by its address alone, before any way is known.
-func loopback(t monitor.Target) bool {
-	host := hostOf(t.Address)
-	if t.Via != "" && t.Via != "direct" {
-		return false
+// loopback reports whether what is dialled is this computer by its address alone, before any way is known.
+func loopback(s monitor.Snapshot) bool {
+	host := hostOf(s.Target.Address)
+	if s.Proxy != "" {
+		host = hostOf(proxyOf(s))
 	}
 	address, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && address.IsLoopback()
@@ -180,7 +212,7 @@ func loopback(t monitor.Target) bool {
 func where(hop netcheck.Hop, s monitor.Snapshot, e netcheck.Evidence, l Lang) string {
 	switch hop {
 	case netcheck.HopLink:
-		if s.Way.Loopback || s.Way.Index == 0 && loopback(s.Target) {
+		if s.Way.Loopback || s.Way.Index == 0 && loopback(s) {
 			return l.Say("where.loopback")
 		}
 		name := s.Verdict.Interface
@@ -199,16 +231,19 @@ func where(hop netcheck.Hop, s monitor.Snapshot, e netcheck.Evidence, l Lang) st
 			return Printable(s.Verdict.Gateway.String(), 64)
 		}
 	case netcheck.HopProxy:
-		return proxyOf(s.Target)
+		return proxyOf(s)
 	case netcheck.HopPath:
-		if s.State == monitor.Down && s.Verdict.Hop == netcheck.HopPath && s.Verdict.LastHop.IsValid() {
+		if s.State == monitor.Down && s.Verdict.Hop == netcheck.HopPath && s.Verdict.LastHop.IsValid() && s.Verdict.Cause != netcheck.FlowLost {
 			code := "where.last"
 			if s.Verdict.Cause == netcheck.PathProhibited {
 				code = "where.by"
 			}
 			return l.Say(code, "text", Printable(s.Verdict.LastHop.String(), 64))
 		}
-		if proxyOf(s.Target) != "" {
+		if s.State == monitor.Down && s.Verdict.Cause == netcheck.FlowLost { // before or behind the proxy or the gateway
+			return l.Say("where.somewhere")
+		}
+		if s.Proxy != "" {
 			return l.Say("where.beyond-proxy")
 		}
 		return l.Say("where.beyond-gateway")
@@ -256,6 +291,9 @@ func lateStation(strip []Station, s monitor.Snapshot) int {
 // okText says what was seen of a hop that is in order.
 func (c *clock) okText(hop netcheck.Hop, s monitor.Snapshot, e netcheck.Evidence) string {
 	rtt := e.RTT
+	if s.State == monitor.Up && hop == netcheck.HopProxy { // the answer to CONNECT held the way to the server as well
+		rtt = s.LegRTT
+	}
 	if s.State == monitor.Up && hop == netcheck.HopService && s.RTT > 0 {
 		rtt = s.RTT
 	}
@@ -276,7 +314,7 @@ func (c *clock) okText(hop netcheck.Hop, s monitor.Snapshot, e netcheck.Evidence
 			return c.provedText(hop, s)
 		}
 		if hop == netcheck.HopServer {
-			return c.l.Say("seen.acks")
+			return c.provedText(hop, s)
 		}
 	}
 	if e.Seen == netcheck.SeenAnswers && hop != netcheck.HopLink {
@@ -295,10 +333,10 @@ func (c *clock) provedText(hop netcheck.Hop, s monitor.Snapshot) string {
 		return c.l.Say("seen.answers.plain")
 	case netcheck.HopServer:
 		switch {
+		case s.Proxy != "":
+			return c.l.Say("seen.reached")
 		case s.State != monitor.Up:
 			return c.l.Say("seen.acks")
-		case proxyOf(s.Target) != "":
-			return c.l.Say("seen.reached")
 		}
 		return c.l.Say("seen.accepts")
 	case netcheck.HopLink:
@@ -319,7 +357,12 @@ func (c *clock) refusedText(e netcheck.Evidence) string {
 
 // brokenText says what was seen of the broken hop.
 func (c *clock) brokenText(s monitor.Snapshot, e netcheck.Evidence) string {
+	proxied := s.Proxy != ""
 	switch {
+	case proxied && s.Verdict.Cause == netcheck.ServerRefused && e.Seen == netcheck.SeenRefused:
+		return c.l.Say("seen.refused.proxied")
+	case proxied && s.Verdict.Cause == netcheck.ServerUnreachable:
+		return c.l.Say("seen.silent.proxied")
 	case e.Seen == netcheck.SeenRefused && (s.Verdict.Cause == netcheck.ServerRefused || s.Verdict.Cause == netcheck.ProxyRefused):
 		return c.refusedText(e)
 	case s.Verdict.Cause == netcheck.PathLost:
@@ -342,12 +385,12 @@ func silent(cause netcheck.Cause) bool {
 
 // linkInto is the link into the broken hop. A hop that refuses is broken, the link into it is not: something answered.
 // A hop that is silent breaks both: the wire cannot tell which.
-func linkInto(s monitor.Snapshot, e netcheck.Evidence) Mark {
+func linkInto(s monitor.Snapshot, e netcheck.Evidence, far bool) Mark {
 	switch s.Verdict.Cause {
 	case netcheck.GatewayUnreachable, netcheck.ProxyUnreachable, netcheck.ServerUnreachable:
 		return Broken
 	case netcheck.ResolverUnreachable:
-		if e.Seen == netcheck.SeenSilent || e.Seen == netcheck.SeenNotAsked {
+		if !far && (e.Seen == netcheck.SeenSilent || e.Seen == netcheck.SeenNotAsked) {
 			return Broken
 		}
 	}
@@ -359,7 +402,7 @@ func linkInto(s monitor.Snapshot, e netcheck.Evidence) Mark {
 func (c *clock) legs(v *View, s monitor.Snapshot, broken int) {
 	proxy := -1
 	for i, st := range v.Strip() {
-		if st.Hop == netcheck.HopProxy && proxyOf(s.Target) != "" {
+		if st.Hop == netcheck.HopProxy && s.Proxy != "" {
 			proxy = i
 		}
 	}
@@ -376,7 +419,8 @@ func (c *clock) legs(v *View, s monitor.Snapshot, broken int) {
 	near, whole := s.LegRTT, s.RTT
 	if s.State != monitor.Up && s.State != monitor.Suspect {
 		near, whole = 0, 0
-		if e := newest(s)[netcheck.HopProxy]; broken >= proxy && e.Seen != netcheck.SeenSilent {
+		// A refusal is the kernel's. What a proxy answers to CONNECT may have taken the whole way.
+		if e := newest(s)[netcheck.HopProxy]; broken == proxy && s.Verdict.Cause == netcheck.ProxyRefused && e.Seen == netcheck.SeenRefused {
 			near = e.RTT
 		}
 	}
@@ -390,7 +434,7 @@ func (c *clock) legs(v *View, s monitor.Snapshot, broken int) {
 
 // pathLine is the strip in one line, for a terminal and a screen reader. Stations at the end that were not asked are
 // one word, and what is in order without a figure is just "ok".
-func pathLine(v *View, l Lang) string {
+func pathLine(v *View, l Lang, times bool) string {
 	strip := v.Strip()
 	end := len(strip)
 	for end > 0 && strip[end-1].Mark == NotAsked {
@@ -405,6 +449,9 @@ func pathLine(v *View, l Lang) string {
 		switch {
 		case st.Mark == OK && !strings.ContainsAny(text, "0123456789"):
 			text = l.Say("seen.ok")
+		}
+		if times && st.When != "" {
+			text = l.Say("path.when", "text", text, "time", st.When)
 		}
 		parts = append(parts, l.Say("path.entry", "name", st.Label, "text", text))
 	}

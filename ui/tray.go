@@ -114,7 +114,7 @@ func (t *Tray) tip(s monitor.Snapshot, up int, now time.Time, l Lang) {
 		t.Text = l.Tell("state.unknown")
 	case LookDown:
 		t.Title = l.Say("tip.broken", "m", strconv.Itoa(t.Broken), "n", strconv.Itoa(t.Targets))
-		sentence := Explain(s.Verdict, s.Target, l).Sentence
+		sentence := Explain(s.Verdict, s, l).Sentence
 		if sentence == "" {
 			sentence = l.Say("down.why")
 		}
@@ -135,7 +135,7 @@ func (t *Tray) tip(s monitor.Snapshot, up int, now time.Time, l Lang) {
 func trayWords(s monitor.Snapshot, look Look, now time.Time, l Lang) string {
 	switch look {
 	case LookDown:
-		sentence := Explain(s.Verdict, s.Target, l).Sentence
+		sentence := Explain(s.Verdict, s, l).Sentence
 		if sentence == "" {
 			sentence = l.Say("down.why")
 		}

@@ -2,6 +2,8 @@ package ui
 
 import (
 	"net"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,6 +95,7 @@ type Station struct {
 	Label  string // "Gateway"
 	Where  string // "192.0.2.1"; may be empty
 	Seen   string // "answers, 0.4 ms"
+	When   string // "12:00:05", when that was seen; "" for what holds now, and for what was not seen
 	Mark   Mark
 	Link   Mark // the link from the station before it; without meaning in the first
 	Shared int  // how many targets share this hop, when two or more; only ViewsOf knows
@@ -134,6 +137,7 @@ type View struct {
 	Legs      [2]Leg
 	NLegs     int
 	Path      string // the path as one line: "This computer: ok. Gateway: answers, 0.4 ms. Proxy: refused. Rest: not asked."
+	PathSeen  string // the same with the time of each: "This computer: ok (12:00:05). …"
 }
 
 // Strip returns the stations in use, nearest first.
@@ -151,7 +155,7 @@ func ViewUntil(s monitor.Snapshot, now time.Time, l Lang) (View, time.Duration) 
 	v := View{
 		Key:     s.Target.Name,
 		Name:    Printable(s.Target.Name, maxName),
-		Address: addressOf(s.Target, l),
+		Address: addressOf(s, l),
 		Look:    LookOf(s.State),
 		State:   s.State,
 		Cause:   s.Verdict.Cause,
@@ -173,7 +177,7 @@ func ViewUntil(s monitor.Snapshot, now time.Time, l Lang) (View, time.Duration) 
 		v.Renewal = l.Say("renewal", "duration", l.Span(s.RenewEvery.Round(time.Second)), "n", strconv.Itoa(s.Renewals))
 	}
 	c.strip(&v, s)
-	v.Path = pathLine(&v, l)
+	v.Path, v.PathSeen = pathLine(&v, l, false), pathLine(&v, l, true)
 	return v, c.until
 }
 
@@ -198,8 +202,8 @@ func Share(views []View, snaps []monitor.Snapshot) {
 		if s.Way.Gateway.IsValid() {
 			gateways[nextHop{s.Way.Index, s.Way.Gateway.String()}]++
 		}
-		if p := proxyOf(s.Target); p != "" {
-			proxies[p]++
+		if s.Proxy != "" {
+			proxies[s.Proxy]++
 		}
 	}
 	for i, s := range snaps {
@@ -210,7 +214,7 @@ func Share(views []View, snaps []monitor.Snapshot) {
 			case netcheck.HopGateway:
 				station.Shared = gateways[nextHop{s.Way.Index, s.Way.Gateway.String()}]
 			case netcheck.HopProxy:
-				station.Shared = proxies[proxyOf(s.Target)]
+				station.Shared = proxies[s.Proxy]
 			}
 			if station.Shared < 2 || s.State == monitor.Idle {
 				station.Shared = 0
@@ -289,7 +293,7 @@ func (c *clock) late(t time.Time) string {
 // band fills in sentence, remedy, figures and row.
 func (c *clock) band(v *View, s monitor.Snapshot) {
 	l := c.l
-	why := Explain(s.Verdict, s.Target, l)
+	why := Explain(s.Verdict, s, l)
 	v.Row = l.Say("row." + v.Look.String())
 	switch s.State {
 	case monitor.Up:
@@ -420,13 +424,18 @@ type Explanation struct {
 	Short    string // for tables: "proxy refused"
 }
 
-// Explain puts v, found for t, into words. The zero verdict has none: all fields are empty.
-func Explain(v netcheck.Verdict, t monitor.Target, l Lang) Explanation {
+// Explain puts v, found for the target of s, into words. The zero verdict has none: all fields are empty.
+func Explain(v netcheck.Verdict, s monitor.Snapshot, l Lang) Explanation {
 	if v.Cause == netcheck.CauseNone {
 		return Explanation{}
 	}
+	t := s.Target
 	server := serverOf(t)
+	far := s.Proxy != "" // what is said of the far side was seen by the proxy
 	if v.Cause.Hop() == netcheck.HopResolver {
+		if far = far && farName(s, v.Evidence, s.Evidence); s.Proxy != "" && !far {
+			server = proxyOf(s)
+		}
 		server = hostOf(server)
 	}
 	code := string(v.Cause)
@@ -436,16 +445,22 @@ func Explain(v netcheck.Verdict, t monitor.Target, l Lang) Explanation {
 	if v.Cause == netcheck.CableUnplugged && wireless(v.Interface) {
 		code += ".wifi"
 	}
+	if _, known := words()[code+".proxied"]; known && far {
+		code += ".proxied"
+	}
 	gateway := ""
 	if v.Gateway.IsValid() {
 		gateway = Printable(v.Gateway.String(), maxAddress)
 	}
-	proxy := proxyOf(t)
+	scheme, proxy := "http", proxyOf(s)
+	if kind, _, ok := strings.Cut(s.Proxy, "://"); ok {
+		scheme = kind
+	}
 	if proxy == "" {
 		proxy = l.Say("hop.proxy")
 	}
 	pairs := []string{
-		"interface", interfaceOf(v.Interface, "", l), "server", server, "gateway", gateway, "proxy", proxy,
+		"interface", interfaceOf(v.Interface, "", l), "server", server, "gateway", gateway, "proxy", proxy, "login", Printable(scheme, 8) + "://USER@" + proxy,
 		"name", Printable(t.Name, maxName), "duration", l.Say("some.time"),
 	}
 	return Explanation{Sentence: upper(l.Say(code, pairs...)), Remedy: upper(l.Tell(code, pairs...)), Short: short(v.Cause, l)}
@@ -460,6 +475,9 @@ func upper(s string) string {
 	}
 	return s
 }
+
+// Short returns c in a word or two, for tables: "proxy refused".
+func Short(c netcheck.Cause, l Lang) string { return short(c, l) }
 
 func short(c netcheck.Cause, l Lang) string {
 	code := "short." + string(c)
@@ -493,28 +511,30 @@ func hostOf(address string) string {
 	return address
 }
 
-// proxyOf returns host:port of the proxy that t goes through; "" when it goes directly. A user name or password in it
-// is left out.
-func proxyOf(t monitor.Target) string {
-	via := t.Via
-	if via == "" || via == "direct" || via == "system" {
-		return ""
-	}
-	if _, rest, found := strings.Cut(via, "://"); found {
-		via = rest
-	}
-	via, _, _ = strings.Cut(via, "/")
-	if at := strings.LastIndexByte(via, '@'); at >= 0 {
-		via = via[at+1:]
-	}
-	return Printable(via, maxAddress)
+// proxyOf returns host:port of the proxy that s goes through; "" when it goes directly.
+func proxyOf(s monitor.Snapshot) string {
+	_, at, _ := strings.Cut(s.Proxy, "://")
+	return Printable(at, maxAddress)
 }
 
-func addressOf(t monitor.Target, l Lang) string {
-	if proxy := proxyOf(t); proxy != "" {
-		return l.Say("address.through", "server", serverOf(t), "proxy", proxy)
+func addressOf(s monitor.Snapshot, l Lang) string {
+	if s.Proxy != "" {
+		return l.Say("address.through", "server", serverOf(s.Target), "proxy", proxyOf(s))
 	}
-	return serverOf(t)
+	return serverOf(s.Target)
+}
+
+// farName reports whether the name that was looked up is the server's, behind a proxy, and not the proxy's own.
+func farName(s monitor.Snapshot, evidence ...[]netcheck.Evidence) bool {
+	for _, list := range evidence {
+		for _, e := range slices.Backward(list) {
+			if e.Hop == netcheck.HopResolver && e.Where != "" {
+				return e.Where != hostOf(proxyOf(s))
+			}
+		}
+	}
+	_, err := netip.ParseAddr(hostOf(proxyOf(s)))
+	return err == nil // an address needs no look-up
 }
 
 func noHeartbeat(t monitor.Target) bool { return t.Heartbeat == "" || t.Heartbeat == "none" }

@@ -80,10 +80,16 @@ func TestTheTableOfWordsIsWhole(t *testing.T) {
 }
 
 func TestEveryCauseHasASentenceARemedyAndAShortWord(t *testing.T) {
-	target := monitor.Target{Name: "Office", Address: "gate.example.net:7000", Via: "http://proxy.example.net:3128"}
+	snapshot := monitor.Snapshot{Target: monitor.Target{Name: "Office", Address: "gate.example.net:7000"}}
+	behind := snapshot
+	behind.Proxy = "http://proxy.example.net:3128"
 	for _, l := range []Lang{English, Chinese} {
-		for _, c := range causes {
-			got := Explain(netcheck.Verdict{Cause: c, Hop: c.Hop(), Interface: "eth0"}, target, l)
+		for i, c := range append(causes, causes...) {
+			s := snapshot
+			if i >= len(causes) {
+				s = behind
+			}
+			got := Explain(netcheck.Verdict{Cause: c, Hop: c.Hop(), Interface: "eth0"}, s, l)
 			for _, text := range []string{got.Sentence, got.Remedy, got.Short} {
 				if text == "" || strings.Contains(text, "{") || strings.Contains(text, "-") && strings.Contains(text, string(c)) || strings.Contains(text, "  ") {
 					t.Errorf("%s %s: %q", l, c, text)
@@ -113,15 +119,15 @@ func TestWhatIsNotKnownLeavesNoHole(t *testing.T) {
 				netcheck.ProxyRefused:       "代理拒绝连接",
 			},
 		} {
-			if got := Explain(netcheck.Verdict{Cause: c}, monitor.Target{}, l).Sentence; got != want[c] {
+			if got := Explain(netcheck.Verdict{Cause: c}, monitor.Snapshot{}, l).Sentence; got != want[c] {
 				t.Errorf("%s %s: %q, want %q", l, c, got, want[c])
 			}
 		}
 	}
-	if got := Explain(netcheck.Verdict{Cause: netcheck.InterfaceGone}, monitor.Target{}, English).Sentence; got != "The network adapter is gone" {
+	if got := Explain(netcheck.Verdict{Cause: netcheck.InterfaceGone}, monitor.Snapshot{}, English).Sentence; got != "The network adapter is gone" {
 		t.Errorf("a sentence begins %q", got)
 	}
-	if got := Explain(netcheck.Verdict{Cause: "solar-\x1b[31mflare"}, monitor.Target{}, English); got.Sentence != `Broken: solar-\x1b[31mflare` || got.Short == "" {
+	if got := Explain(netcheck.Verdict{Cause: "solar-\x1b[31mflare"}, monitor.Snapshot{}, English); got.Sentence != `Broken: solar-\x1b[31mflare` || got.Short == "" {
 		t.Errorf("a cause of a newer version: %+v", got)
 	}
 }

@@ -242,9 +242,12 @@ func (p *page) countdown(v *ui.View) row {
 
 // stations is the way as a list, a row for each station.
 func (p *page) stations(v *ui.View) []row {
-	labels, wheres := 0, 0
+	labels, wheres, seens := 0, 0, 0
 	for _, s := range v.Strip() {
 		labels, wheres = max(labels, columnsOf(s.Label)), max(wheres, columnsOf(s.Where))
+		if s.When != "" {
+			seens = max(seens, columnsOf(s.Seen))
+		}
 	}
 	wheres = min(wheres, max(0, p.columns-labels-30))
 	var out []row
@@ -260,7 +263,11 @@ func (p *page) stations(v *ui.View) []row {
 		if s.Mark == ui.NotAsked {
 			r[1].style = muted
 		}
-		out = append(out, append(r, span{s.Seen, ink}))
+		if s.When == "" || r.columns()+seens+2+columnsOf(s.When) >= p.columns {
+			out = append(out, append(r, span{s.Seen, ink}))
+			continue
+		}
+		out = append(out, append(r, span{pad(s.Seen, seens) + "  ", ink}, span{s.When, muted}))
 	}
 	return out
 }
@@ -309,17 +316,17 @@ func (p *page) attempts(b *block) []row {
 	list = list[max(0, len(list)-attemptRows):]
 	var out []row
 	for _, a := range slices.Backward(list) {
-		out = append(out, row{{"  " + p.attempt(a, b.snapshot.Target), muted}})
+		out = append(out, row{{"  " + p.attempt(a), muted}})
 	}
 	return out
 }
 
 // attempt is one try in one line.
-func (p *page) attempt(a monitor.Attempt, t monitor.Target) string {
-	return fmt.Sprintf("%s  %3s  %s", a.Start.Format("15:04:05.0"), "#"+strconv.Itoa(a.Number), attemptWords(a, t, p.lang))
+func (p *page) attempt(a monitor.Attempt) string {
+	return fmt.Sprintf("%s  %3s  %s", a.Start.Format("15:04:05.0"), "#"+strconv.Itoa(a.Number), attemptWords(a, p.lang))
 }
 
-func attemptWords(a monitor.Attempt, t monitor.Target, l ui.Lang) (s string) {
+func attemptWords(a monitor.Attempt, l ui.Lang) (s string) {
 	switch {
 	case a.OK:
 		s = l.Say("attempt.ok")
@@ -328,7 +335,7 @@ func attemptWords(a monitor.Attempt, t monitor.Target, l ui.Lang) (s string) {
 	case a.Cause == netcheck.CauseNone:
 		s = l.Say("attempt.failed")
 	default:
-		s = ui.Explain(netcheck.Verdict{Cause: a.Cause, Hop: a.Cause.Hop()}, t, l).Short
+		s = ui.Short(a.Cause, l)
 	}
 	if took := l.RTT(a.Took); took != "" {
 		s += l.Say("comma") + took

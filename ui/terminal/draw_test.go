@@ -78,6 +78,10 @@ func TestPictures(t *testing.T) {
 	suspect.State, suspect.Since = monitor.Suspect, noon.Add(-300*time.Millisecond)
 	paused := up("paused")
 	paused.State, paused.Since = monitor.Idle, noon.Add(-time.Minute)
+	silentProxy := down("office")
+	silentProxy.Proxy = "http://proxy.example.net:3128"
+	silentProxy.Verdict = netcheck.Verdict{Cause: netcheck.ProxyUnreachable, Hop: netcheck.HopProxy, Also: []netcheck.Cause{netcheck.PathLost}}
+	silentProxy.Evidence = append(silentProxy.Evidence[:2:2], netcheck.Evidence{Time: noon, Hop: netcheck.HopProxy, Seen: netcheck.SeenSilent})
 	many := []monitor.Snapshot{}
 	for i := range 40 {
 		s := up(fmt.Sprintf("target %02d", i))
@@ -100,6 +104,8 @@ func TestPictures(t *testing.T) {
 		{"tiny", 20, 4, english, []monitor.Snapshot{down("office"), up("other")}},
 		{"mixed", 100, 30, english, []monitor.Snapshot{up("first"), down("office"), suspect, paused}},
 		{"mixed-low", 100, 12, english, []monitor.Snapshot{up("first"), down("office"), suspect, paused}},
+		{"proxy-unreachable", 100, 20, english, []monitor.Snapshot{silentProxy}},
+		{"proxy-unreachable-zh", 100, 20, Live{Lang: ui.Chinese, Glyphs: Drawn()}, []monitor.Snapshot{silentProxy}},
 		{"many", 80, 16, english, many},
 		{"hostile", 100, 20, english, []monitor.Snapshot{hostile}},
 		{"note", 100, 8, Live{Lang: ui.English, Glyphs: Drawn(), Note: "this is a demo"}, []monitor.Snapshot{up("demo")}},
@@ -228,8 +234,8 @@ func TestLines(t *testing.T) {
 	}{
 		{"up", monitor.Event{Snapshot: up("office")}, "office: Connected, 24 ms"},
 		{"up again", monitor.Event{Snapshot: healed}, "office: Connected, 24 ms. It was broken for 0:42: server refused."},
-		{"down", monitor.Event{Snapshot: down("office")}, "office: Broken: gate.example.net:7000 refuses connections (server-refused). Next attempt at 12:00:49.2"},
-		{"down, two causes alike", monitor.Event{Snapshot: also}, "office: Broken: The path to gate.example.net:7000 breaks off (path-lost). It may also be: server silent. Next attempt at 12:00:49.2"},
+		{"down", monitor.Event{Snapshot: down("office")}, "office: Broken: gate.example.net:7000 refuses connections (server-refused). This computer: ok. Gateway: answers, 0.4 ms. Network: ok. Server: refused, 24 ms. Service: not asked. Next attempt at 12:00:49.2"},
+		{"down, two causes alike", monitor.Event{Snapshot: also}, "office: Broken: The path to gate.example.net:7000 breaks off (path-lost). It may also be: server silent. This computer: ok. Gateway: answers, 0.4 ms. Network: silent after it. Rest: not asked. Next attempt at 12:00:49.2"},
 		{"attempt", monitor.Event{Kind: monitor.AttemptEvent, Snapshot: down("office")}, "office: Attempt 10: server refused, 24 ms. Next attempt at 12:00:49.2"},
 		{"beat", monitor.Event{Kind: monitor.BeatEvent, Snapshot: up("office")}, "office: answers, 24 ms"},
 		{"renewed", monitor.Event{Renewed: true, Snapshot: up("office")}, "office: Session renewed: office ended it, as is its habit"},
@@ -265,7 +271,7 @@ func TestStill(t *testing.T) {
 	got := string(Still{Lang: ui.English, Plain: true}.Append(nil, s, noon))
 	for _, want := range []string{
 		"office: broken since 12:00:05\n", "  gate.example.net:7000 refuses connections\n", "  Attempt 11 in 2.3 s\n",
-		"  This computer: ", "Server: refused, 24 ms. Service: not asked.\n",
+		"  This computer: ", "Server: refused, 24 ms (12:00:47). Service: not asked.\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("without %q:\n%s", want, got)

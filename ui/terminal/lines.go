@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"strconv"
+	"strings"
 
 	"holdfast/monitor"
 	"holdfast/netcheck"
@@ -58,7 +59,7 @@ func (w Lines) state(buf []byte, s *monitor.Snapshot) []byte {
 		}
 		if n := len(s.Outages); n > 0 && s.Outages[n-1].End.Equal(s.Since) {
 			o := s.Outages[n-1]
-			short := ui.Explain(o.Verdict, s.Target, l).Short
+			short := ui.Explain(o.Verdict, *s, l).Short
 			if short == "" {
 				short = l.Say("outage.unnamed")
 			}
@@ -72,7 +73,7 @@ func (w Lines) state(buf []byte, s *monitor.Snapshot) []byte {
 	if s.Verdict.Cause == netcheck.CauseNone {
 		return buf
 	}
-	e := ui.Explain(s.Verdict, s.Target, l)
+	e := ui.Explain(s.Verdict, *s, l)
 	buf = append(append(buf, ": "...), e.Sentence...)
 	buf = append(append(append(buf, " ("...), s.Verdict.Cause...), ')')
 	if len(s.Verdict.Also) > 0 {
@@ -81,9 +82,14 @@ func (w Lines) state(buf []byte, s *monitor.Snapshot) []byte {
 			if i > 0 {
 				also = append(also, l.Say("comma")...)
 			}
-			also = append(also, ui.Explain(netcheck.Verdict{Cause: c, Hop: c.Hop()}, s.Target, l).Short...)
+			also = append(also, ui.Short(c, l)...)
 		}
 		buf = append(append(buf, l.Say("path.space")...), l.Say("also", "text", string(also))...)
+	}
+	if s.State == monitor.Down {
+		// The time of the line is that of what was seen.
+		v := ui.ViewOf(*s, s.Time, l)
+		buf = append(append(buf, l.Say("path.space")...), strings.TrimSuffix(v.Path, l.Say("stop"))...)
 	}
 	return w.next(buf, s)
 }
@@ -94,7 +100,7 @@ func (w Lines) attempt(buf []byte, s *monitor.Snapshot) []byte {
 	if n := len(s.Attempts); n > 0 {
 		a = s.Attempts[n-1]
 	}
-	buf = append(buf, w.Lang.Say("term.attempt", "n", itoa(a.Number), "text", attemptWords(a, s.Target, w.Lang))...)
+	buf = append(buf, w.Lang.Say("term.attempt", "n", itoa(a.Number), "text", attemptWords(a, w.Lang))...)
 	return w.next(buf, s)
 }
 

@@ -76,7 +76,7 @@ func (w Still) plain(buf []byte, v *ui.View) []byte {
 		say(v.Also)
 		say(v.Countdown)
 	}
-	say(v.Path)
+	say(v.PathSeen)
 	return buf
 }
 
