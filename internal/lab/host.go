@@ -4,11 +4,13 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -24,6 +26,7 @@ type Host struct {
 	lab  *Lab
 	ns   netns.NsHandle
 	nl   *netlink.Handle // a netlink socket in that namespace: changing a link is one system call
+	nft  *nftSwitch      // of hosts that lose or refuse packets on demand
 }
 
 // Do calls f on a thread inside the host's namespace: sockets that f opens belong to the host. A goroutine started by f
@@ -178,9 +181,49 @@ func (h *Host) addDefault(l netlink.Link, gateway netip.Addr, metric int) error 
 	return nil
 }
 
+// addRoute is one to a network, by gateway over l.
+func (h *Host) addRoute(l netlink.Link, to netip.Prefix, gateway netip.Addr) error {
+	net := net.IPNet{IP: to.Masked().Addr().AsSlice(), Mask: net.CIDRMask(to.Bits(), to.Addr().BitLen())}
+	if err := h.nl.RouteReplace(&netlink.Route{LinkIndex: l.Attrs().Index, Dst: &net, Gw: gateway.AsSlice()}); err != nil {
+		return fmt.Errorf("route of %s to %s by %s: %w", h.Name, to, gateway, err)
+	}
+	return nil
+}
+
 func (h *Host) delDefault(l netlink.Link, gateway netip.Addr, metric int) error {
 	if err := h.nl.RouteDel(defaultRoute(l, gateway, metric)); err != nil {
 		return fmt.Errorf("remove the default route of %s by %s: %w", h.Name, gateway, err)
+	}
+	return nil
+}
+
+// etcDir is where ip netns exec finds files that cover those of /etc, in a folder for each namespace (ip-netns(8)).
+const etcDir = "/etc/netns"
+
+// Resolver makes the programs on the host ask this name server. Those that run already may not read it again.
+func (h *Host) Resolver(server netip.Addr) error {
+	dir := filepath.Join(etcDir, h.Name)
+	// Another lab that is closed at this moment removes the folder above when it is empty.
+	var err error
+	for range 5 {
+		if err = os.MkdirAll(dir, 0o755); !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		"resolv.conf": "nameserver " + server.String() + "\n",
+		// Nobody else is to be asked: not the system's resolver, which sits in a namespace of its own.
+		"nsswitch.conf": "hosts: files dns\npasswd: files\ngroup: files\nshadow: files\n",
+	} {
+		if _, err := os.Stat(filepath.Join("/etc", name)); err != nil {
+			continue // ip has nothing to cover, and would say so
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
 	}
 	return nil
 }

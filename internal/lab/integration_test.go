@@ -62,6 +62,7 @@ func (r Row) tooSlow(f Figures) (slow []string) {
 	}
 	if r.Before {
 		check("cause out after", f.Named, r.Down)
+		check("back after", f.Back, r.Back)
 		return slow
 	}
 	check("leaves up after", f.LeftUp, r.LeavesUp)
@@ -79,6 +80,7 @@ func TestIntegrationBreaks(t *testing.T) {
 			continue
 		}
 		t.Run(r.Title(), func(t *testing.T) {
+			Need(t, r.Tools()...)
 			t.Parallel()
 			for try := 1; ; try++ {
 				p, err := r.Play(hold, 700*time.Millisecond+rand.N(time.Second))
@@ -105,7 +107,8 @@ func TestIntegrationHarmless(t *testing.T) {
 	Need(t, "redis-server")
 	hold := program(t)
 	for _, h := range HarmlessRows() {
-		t.Run(h.Name, func(t *testing.T) {
+		t.Run(h.Title(), func(t *testing.T) {
+			Need(t, h.Tools()...)
 			t.Parallel()
 			suspected, down, report, err := h.Play(hold)
 			if errors.Is(err, errors.ErrUnsupported) {

@@ -31,8 +31,14 @@ var (
 	GatewayV4 = netip.MustParsePrefix("192.0.2.1/24")
 	OuterV4   = netip.MustParsePrefix("198.51.100.1/24") // the gateway's other side
 	ServerV4  = netip.MustParsePrefix("198.51.100.10/24")
-	AdapterV4 = netip.MustParsePrefix("203.0.113.10/24") // of the virtual adapter
-	DeadEndV4 = netip.MustParsePrefix("203.0.113.1/24")  // where its route leads; nobody is there
+	AdapterV4 = netip.MustParsePrefix("203.0.113.10/25")  // of the virtual adapter
+	DeadEndV4 = netip.MustParsePrefix("203.0.113.1/25")   // where its route leads; nobody is there
+	ProxyV4   = netip.MustParsePrefix("192.0.2.7/24")     // the proxy machine's near side
+	NamesV4   = netip.MustParsePrefix("192.0.2.53/24")    // the name server
+	FarV4     = netip.MustParsePrefix("203.0.113.130/25") // the proxy machine's far side
+	InnerV4   = netip.MustParsePrefix("203.0.113.129/25") // the firewall, seen from there
+	BeyondV4  = netip.MustParsePrefix("198.51.100.2/24")  // the firewall, seen from the server
+	OutsideV4 = netip.MustParsePrefix("198.51.100.20/24") // a host beside the server
 
 	ClientV6  = netip.MustParsePrefix("2001:db8:1::10/64")
 	ClientV6B = netip.MustParsePrefix("2001:db8:1::11/64")
@@ -41,6 +47,12 @@ var (
 	ServerV6  = netip.MustParsePrefix("2001:db8:2::10/64")
 	AdapterV6 = netip.MustParsePrefix("2001:db8:3::10/64")
 	DeadEndV6 = netip.MustParsePrefix("2001:db8:3::1/64")
+	ProxyV6   = netip.MustParsePrefix("2001:db8:1::7/64")
+	NamesV6   = netip.MustParsePrefix("2001:db8:1::53/64")
+	FarV6     = netip.MustParsePrefix("2001:db8:4::7/64")
+	InnerV6   = netip.MustParsePrefix("2001:db8:4::1/64")
+	BeyondV6  = netip.MustParsePrefix("2001:db8:2::2/64")
+	OutsideV6 = netip.MustParsePrefix("2001:db8:2::20/64")
 )
 
 // The interfaces of the client.
@@ -49,18 +61,44 @@ const (
 	Adapter = "vm0"  // the virtual machine's
 )
 
-// A Lab is one network of four hosts. Several may stand side by side.
+// The proxy machine's interfaces, and the two bridges in the switch.
+const (
+	near    = "near0" // on the client's network
+	far     = "far0"  // a cable to the firewall
+	inside  = "br0"   // the client's network
+	outside = "br1"   // the server's network
+)
+
+// A Lab is one network of eight hosts. Several may stand side by side.
 type Lab struct {
 	Client, Switch, Gateway, Server *Host
 
+	Proxy    *Host // between the client's network and the firewall; it forwards nothing
+	Firewall *Host // between the proxy machine and the server
+	Names    *Host // the name server, on the client's network
+	Outside  *Host // beside the server: a proxy or a name server that is reached by the gateway
+
 	Dir string // for configurations and data of servers; removed with the lab
 
-	nft     *nftSwitch // in the gateway
-	adapter *tap       // on the client
+	adapter *tap // on the client
 
-	mu    sync.Mutex // guards procs
-	procs []*Proc
-	once  sync.Once
+	mu      sync.Mutex // guards procs and closers
+	procs   []*Proc
+	closers []func() // what this process does on the lab's hosts
+	once    sync.Once
+}
+
+// hosts are all of them, as far as they are built.
+func (l *Lab) hosts() []*Host {
+	all := []*Host{l.Client, l.Switch, l.Gateway, l.Server, l.Proxy, l.Firewall, l.Names, l.Outside}
+	return slices.DeleteFunc(all, func(h *Host) bool { return h == nil })
+}
+
+// atClose has f called when the lab is closed, before its hosts go.
+func (l *Lab) atClose(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closers = append(l.closers, f)
 }
 
 // counter numbers the labs of this process.
@@ -144,12 +182,17 @@ func (l *Lab) build() (err error) {
 	if l.Dir, err = os.MkdirTemp("", "holdfast-lab"); err != nil {
 		return err
 	}
+	// Servers that give up root read and write in there.
+	if err := os.Chmod(l.Dir, 0o711); err != nil {
+		return err
+	}
 	prefix := fmt.Sprintf("hf%d-%d-", os.Getpid(), counter.Add(1))
 	hosts := []struct {
 		at   **Host
 		name string
 	}{
 		{&l.Client, "client"}, {&l.Switch, "switch"}, {&l.Gateway, "gateway"}, {&l.Server, "server"},
+		{&l.Proxy, "proxy"}, {&l.Firewall, "firewall"}, {&l.Names, "names"}, {&l.Outside, "outside"},
 	}
 	var batch strings.Builder
 	for _, h := range hosts {
@@ -185,10 +228,21 @@ func (l *Lab) build() (err error) {
 			return err
 		}
 	}
-	// The gateway keeps its IPv6 addresses over a down and up, as a router does whose daemon puts them back.
-	if err := l.Gateway.sysctl("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1",
-		"net/ipv6/conf/all/keep_addr_on_down=1", "net/ipv6/conf/default/keep_addr_on_down=1"); err != nil {
-		return err
+	for _, h := range []*Host{l.Gateway, l.Firewall} {
+		if err := h.sysctl("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1"); err != nil {
+			return err
+		}
+	}
+	// They keep their IPv6 addresses over a down and up, as a host does whose daemon puts them back.
+	for _, h := range []*Host{l.Gateway, l.Firewall, l.Proxy, l.Names} {
+		if err := h.sysctl("net/ipv6/conf/all/keep_addr_on_down=1", "net/ipv6/conf/default/keep_addr_on_down=1"); err != nil {
+			return err
+		}
+	}
+	for _, h := range []*Host{l.Client, l.Proxy, l.Outside} {
+		if err := h.Resolver(NamesV4.Addr()); err != nil {
+			return err
+		}
 	}
 	return l.wire()
 }
@@ -203,7 +257,24 @@ func (l *Lab) wire() error {
 	}{
 		{l.Client, Egress, l.Switch, "p-client"},
 		{l.Gateway, "lan0", l.Switch, "p-gateway"},
-		{l.Gateway, "wan0", l.Server, "eth0"},
+		{l.Proxy, near, l.Switch, "p-proxy"},
+		{l.Names, "eth0", l.Switch, "p-names"},
+		{l.Gateway, "wan0", l.Switch, "o-gateway"},
+		{l.Server, "eth0", l.Switch, "o-server"},
+		{l.Firewall, "eth0", l.Switch, "o-firewall"},
+		{l.Outside, "eth0", l.Switch, "o-outside"},
+		{l.Proxy, far, l.Firewall, "in0"},
+	}
+	for _, bridge := range []string{inside, outside} {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name = bridge
+		snoop := false // neighbour discovery is multicast: flood it
+		if err := l.Switch.nl.LinkAdd(&netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: &snoop}); err != nil {
+			return fmt.Errorf("bridge: %w", err)
+		}
+		if err := l.Switch.setup(bridge); err != nil {
+			return err
+		}
 	}
 	for _, c := range cables {
 		attrs := netlink.NewLinkAttrs()
@@ -213,16 +284,17 @@ func (l *Lab) wire() error {
 		if err := c.a.nl.LinkAdd(v); err != nil {
 			return fmt.Errorf("cable from %s of %s: %w", c.aEnd, c.a.Name, err)
 		}
-	}
-
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name = "br0"
-	snoop := false // neighbour discovery is multicast: flood it
-	if err := l.Switch.nl.LinkAdd(&netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: &snoop}); err != nil {
-		return fmt.Errorf("bridge: %w", err)
-	}
-	for _, port := range []string{"p-client", "p-gateway"} {
-		if err := l.Switch.plug(port, "br0"); err != nil {
+		if c.b != l.Switch {
+			continue
+		}
+		bridge := inside
+		if strings.HasPrefix(c.bEnd, "o-") {
+			bridge = outside
+		}
+		if err := l.Switch.plug(c.bEnd, bridge); err != nil {
+			return err
+		}
+		if err := l.Switch.setup(c.bEnd); err != nil {
 			return err
 		}
 	}
@@ -236,10 +308,15 @@ func (l *Lab) wire() error {
 		name     string
 		prefixes []netip.Prefix
 	}{
-		{l.Switch, "br0", nil}, {l.Switch, "p-client", nil}, {l.Switch, "p-gateway", nil},
 		{l.Gateway, "lan0", []netip.Prefix{GatewayV4, GatewayV6}},
 		{l.Gateway, "wan0", []netip.Prefix{OuterV4, OuterV6}},
 		{l.Server, "eth0", []netip.Prefix{ServerV4, ServerV6}},
+		{l.Proxy, near, []netip.Prefix{ProxyV4, ProxyV6}},
+		{l.Proxy, far, []netip.Prefix{FarV4, FarV6}},
+		{l.Firewall, "in0", []netip.Prefix{InnerV4, InnerV6}},
+		{l.Firewall, "eth0", []netip.Prefix{BeyondV4, BeyondV6}},
+		{l.Names, "eth0", []netip.Prefix{NamesV4, NamesV6}},
+		{l.Outside, "eth0", []netip.Prefix{OutsideV4, OutsideV6}},
 		{l.Client, Egress, []netip.Prefix{ClientV4, ClientV6}},
 		{l.Client, Adapter, []netip.Prefix{AdapterV4, AdapterV6}},
 	} {
@@ -251,23 +328,18 @@ func (l *Lab) wire() error {
 			return err
 		}
 	}
-	eth0, err := l.Server.link("eth0")
-	if err != nil {
-		return err
-	}
-	for _, gw := range []netip.Addr{OuterV4.Addr(), OuterV6.Addr()} {
-		if err := l.Server.addDefault(eth0, gw, 0); err != nil {
+	for _, routes := range []func() error{l.serverRoutes, l.proxyRoutes, l.clientRoutes, l.otherRoutes} {
+		if err := routes(); err != nil {
 			return err
 		}
-	}
-	if err := l.clientRoutes(); err != nil {
-		return err
 	}
 	if err := l.handOver(); err != nil {
 		return err
 	}
-	if l.nft, err = newNFT(l.Gateway); err != nil {
-		return err
+	for _, h := range []*Host{l.Gateway, l.Firewall, l.Server, l.Proxy} {
+		if h.nft, err = newNFT(h); err != nil {
+			return err
+		}
 	}
 	return l.settle()
 }
@@ -276,7 +348,7 @@ func (l *Lab) wire() error {
 // what is sent before. Then each host knows its neighbours.
 func (l *Lab) settle() error {
 	end := time.Now().Add(20 * time.Second)
-	for _, h := range []*Host{l.Client, l.Switch, l.Gateway, l.Server} {
+	for _, h := range l.hosts() {
 		for ; ; time.Sleep(2 * time.Millisecond) {
 			links, err := h.nl.LinkList()
 			if err != nil {
@@ -295,21 +367,30 @@ func (l *Lab) settle() error {
 		}
 	}
 	const nobody = 9 // the discard port: refused, and so answered
-	for _, to := range []netip.Addr{GatewayV4.Addr(), GatewayV6.Addr(), ServerV4.Addr(), ServerV6.Addr()} {
-		for {
-			_, err := l.Client.Dial("tcp", netip.AddrPortFrom(to, nobody).String(), 200*time.Millisecond)
-			if errors.Is(err, unix.ECONNREFUSED) {
-				break
-			}
-			if time.Now().After(end) {
-				return fmt.Errorf("%s does not answer: %w", to, err)
+	for _, way := range []struct {
+		from *Host
+		to   []netip.Prefix
+	}{
+		{l.Client, []netip.Prefix{GatewayV4, GatewayV6, ServerV4, ServerV6, ProxyV4, ProxyV6, NamesV4, NamesV6, OutsideV4, OutsideV6}},
+		{l.Proxy, []netip.Prefix{ServerV4, ServerV6, NamesV4, NamesV6}},
+		{l.Outside, []netip.Prefix{ServerV4, ServerV6}},
+	} {
+		for _, to := range way.to {
+			for {
+				_, err := way.from.Dial("tcp", netip.AddrPortFrom(to.Addr(), nobody).String(), 200*time.Millisecond)
+				if errors.Is(err, unix.ECONNREFUSED) {
+					break
+				}
+				if time.Now().After(end) {
+					return fmt.Errorf("%s does not answer %s: %w", to, way.from.Name, err)
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// handOver makes the gateway receive on one processor and the client on another. On a veth everything up to the answer
+// handOver makes the gateway receive on one processor and the client on another, and likewise firewall and proxy machine. On a veth everything up to the answer
 // happens inside the system call that sent the question: an ICMP error would come while connect still holds the socket,
 // and the kernel would only note it (tcp_v4_err: sock_owned_by_user). On real cables an answer comes later than that. So
 // it does here, whichever of the two the program runs on; with a single processor it cannot be helped.
@@ -320,7 +401,7 @@ func (l *Lab) handOver() error {
 	for _, at := range []struct {
 		h          *Host
 		name, mask string
-	}{{l.Gateway, "lan0", "1"}, {l.Client, Egress, "2"}} {
+	}{{l.Gateway, "lan0", "1"}, {l.Client, Egress, "2"}, {l.Firewall, "in0", "1"}, {l.Proxy, far, "2"}} {
 		if _, err := at.h.Run("sh", "-c", "echo "+at.mask+" >/sys/class/net/"+at.name+"/queues/rx-0/rps_cpus"); err != nil {
 			return err
 		}
@@ -345,6 +426,41 @@ func (l *Lab) clientRoutes() error {
 	return nil
 }
 
+// serverRoutes sets the server's routes: the client's side by the gateway, the proxy machine's by the firewall.
+func (l *Lab) serverRoutes() error { return l.outerRoutes(l.Server) }
+
+func (l *Lab) outerRoutes(h *Host) error {
+	eth0, err := h.link("eth0")
+	if err != nil {
+		return err
+	}
+	for _, gw := range []netip.Addr{OuterV4.Addr(), OuterV6.Addr()} {
+		err = errors.Join(err, h.addDefault(eth0, gw, 0))
+	}
+	for to, gw := range map[netip.Prefix]netip.Addr{FarV4: BeyondV4.Addr(), FarV6: BeyondV6.Addr()} {
+		err = errors.Join(err, h.addRoute(eth0, to, gw))
+	}
+	return err
+}
+
+// proxyRoutes sets the proxy machine's default routes, by the firewall.
+func (l *Lab) proxyRoutes() error {
+	link, err := l.Proxy.link(far)
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.Proxy.addDefault(link, InnerV4.Addr(), 0), l.Proxy.addDefault(link, InnerV6.Addr(), 0))
+}
+
+// otherRoutes sets those of the hosts that no fault takes any from.
+func (l *Lab) otherRoutes() error {
+	eth0, err := l.Names.link("eth0")
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.outerRoutes(l.Outside), l.Names.addDefault(eth0, GatewayV4.Addr(), 0), l.Names.addDefault(eth0, GatewayV6.Addr(), 0))
+}
+
 // AdapterRoute gives the virtual adapter default routes of a higher metric: with the egress gone, the kernel's look-up
 // still succeeds, and leads nowhere.
 func (l *Lab) AdapterRoute() error {
@@ -364,22 +480,22 @@ func (l *Lab) AdapterRoute() error {
 func (l *Lab) Close() {
 	l.once.Do(func() {
 		l.mu.Lock()
-		procs := l.procs
+		procs, closers := l.procs, l.closers
 		l.mu.Unlock()
+		for _, f := range closers {
+			f()
+		}
 		for _, p := range procs {
 			p.Kill()
-		}
-		if l.nft != nil {
-			l.nft.close()
 		}
 		if l.adapter != nil {
 			l.adapter.close()
 		}
-		for _, h := range []*Host{l.Client, l.Switch, l.Gateway, l.Server} {
-			if h == nil {
-				continue
-			}
+		for _, h := range l.hosts() {
 			killInside(h.Name)
+			if h.nft != nil {
+				h.nft.close()
+			}
 			if h.nl != nil {
 				h.nl.Close()
 			}
@@ -408,7 +524,8 @@ func sweep() {
 	if err != nil {
 		return // none was ever made
 	}
-	for _, e := range entries {
+	files, _ := os.ReadDir(etcDir)
+	for _, e := range append(entries, files...) {
 		m := ownName.FindStringSubmatch(e.Name())
 		if m == nil {
 			continue
@@ -434,6 +551,8 @@ func deleteNamespace(name string) {
 	path := filepath.Join(netnsDir, name)
 	unix.Unmount(path, unix.MNT_DETACH)
 	os.Remove(path)
+	os.RemoveAll(filepath.Join(etcDir, name))
+	os.Remove(etcDir) // the last one: it stays where somebody else has files in it
 }
 
 // killInside kills the processes whose namespace is the named one: servers that made children of their own. Only

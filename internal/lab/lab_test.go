@@ -400,11 +400,18 @@ func TestIntegrationServers(t *testing.T) {
 // Nothing is left of a lab that was closed, nor of one whose process was killed.
 func TestIntegrationNothingLeft(t *testing.T) {
 	Need(t)
+	const hosts = 8
 	left := func(prefix string) (names []string) {
 		entries, _ := os.ReadDir(netnsDir)
 		for _, e := range entries {
 			if strings.HasPrefix(e.Name(), prefix) {
 				names = append(names, e.Name())
+			}
+		}
+		files, _ := os.ReadDir(etcDir)
+		for _, e := range files {
+			if strings.HasPrefix(e.Name(), prefix) && len(names) == 0 {
+				names = append(names, filepath.Join(etcDir, e.Name()))
 			}
 		}
 		return names
@@ -424,8 +431,8 @@ func TestIntegrationNothingLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 		prefix, dir := strings.TrimSuffix(l.Client.Name, "client"), l.Dir
-		if got := left(prefix); len(got) != 4 {
-			t.Errorf("namespaces %q, want four", got)
+		if got := left(prefix); len(got) != hosts {
+			t.Errorf("namespaces %q, want %d", got, hosts)
 		}
 		l.Close()
 		if got := left(prefix); len(got) != 0 {
@@ -458,8 +465,8 @@ func TestIntegrationNothingLeft(t *testing.T) {
 		t.Cleanup(func() { os.RemoveAll(dir) })
 		cmd.Process.Kill()
 		cmd.Wait()
-		if got := left(prefix); len(got) != 4 {
-			t.Fatalf("namespaces %q, want four", got)
+		if got := left(prefix); len(got) != hosts {
+			t.Fatalf("namespaces %q, want %d", got, hosts)
 		}
 		sweep()
 		if got := left(prefix); len(got) != 0 {

@@ -21,6 +21,8 @@ const (
 	tableRejectRST = "lab_reject_rst" // TCP is reset on the way
 	tableRejectMsg = "lab_reject_msg" // ICMP: administratively prohibited
 	tableNoHost    = "lab_no_host"    // ICMP: host unreachable
+	tableDropNear  = "lab_drop_near"  // the host itself is deaf and dumb on its near side, ARP and NDP aside
+	tableDropEnd   = "lab_drop_end"   // some of the host's own ports end no connection aloud: as when its power fails
 )
 
 func rules() string {
@@ -38,6 +40,18 @@ func rules() string {
 	table(tableRejectRST, chain("meta l4proto tcp reject with tcp reset"))
 	table(tableRejectMsg, chain("reject with icmpx admin-prohibited"))
 	table(tableNoHost, chain("reject with icmpx host-unreachable"))
+	table(tableDropNear, ` chain input {
+  type filter hook input priority 0
+  iifname "`+near+`" meta l4proto != ipv6-icmp drop
+ }
+ chain output {
+  type filter hook output priority 0
+  oifname "`+near+`" meta l4proto != ipv6-icmp drop
+ }`)
+	table(tableDropEnd, set+` chain output {
+  type filter hook output priority 0
+  tcp sport @ports tcp flags & (fin | rst) != 0 drop
+ }`)
 	return b.String()
 }
 

@@ -165,15 +165,27 @@ func (p *Proc) Signal(s unix.Signal) error {
 	return p.cmd.Process.Signal(s)
 }
 
-// Stop halts the process without ending it; its kernel goes on answering for its sockets.
-func (p *Proc) Stop() error { return p.Signal(unix.SIGSTOP) }
+// all sends a signal to the process and to those that it made.
+func (p *Proc) all(s unix.Signal) error {
+	if p.Ended() {
+		return os.ErrProcessDone
+	}
+	err := unix.Kill(-p.PID, s)
+	if errors.Is(err, unix.ESRCH) {
+		return os.ErrProcessDone
+	}
+	return err
+}
 
-// Cont lets a stopped process go on.
-func (p *Proc) Cont() error { return p.Signal(unix.SIGCONT) }
+// Stop halts the process, and those that it made, without ending them; their kernel goes on answering for their sockets.
+func (p *Proc) Stop() error { return p.all(unix.SIGSTOP) }
 
-// Kill ends the process at once, and waits until it has gone.
+// Cont lets stopped processes go on.
+func (p *Proc) Cont() error { return p.all(unix.SIGCONT) }
+
+// Kill ends the process, and those that it made, at once, and waits until it has gone.
 func (p *Proc) Kill() error {
-	err := p.Signal(unix.SIGKILL)
+	err := p.all(unix.SIGKILL)
 	if err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}

@@ -181,7 +181,7 @@ func seconds(d time.Duration) string {
 func (b *bench) harmless() error {
 	title := false
 	for _, h := range lab.HarmlessRows() {
-		if !b.only.MatchString(h.Name) {
+		if !b.only.MatchString(h.Title()) {
 			continue
 		}
 		if !title {
@@ -197,7 +197,7 @@ func (b *bench) harmless() error {
 				break
 			}
 			if err != nil || d > 0 {
-				fmt.Fprintf(os.Stderr, "%s: %v\n%s", h.Name, err, report)
+				fmt.Fprintf(os.Stderr, "%s: %v\n%s", h.Title(), err, report)
 			}
 			if err != nil {
 				note = "failed: " + strings.SplitN(err.Error(), "\n", 2)[0]
@@ -205,7 +205,7 @@ func (b *bench) harmless() error {
 			suspected += min(s, 1)
 			down += min(d, 1)
 		}
-		fmt.Printf("%-58s  %-10d %s%d %s\n", h.Name, suspected, b.mark(down == 0 && !strings.HasPrefix(note, "failed")), down, note)
+		fmt.Printf("%-58s  %-10d %s%d %s\n", h.Title(), suspected, b.mark(down == 0 && !strings.HasPrefix(note, "failed")), down, note)
 	}
 	return nil
 }
