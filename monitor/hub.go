@@ -365,6 +365,17 @@ func (h *hub) ahead(now time.Duration) time.Duration {
 	return time.Duration(h.aheadBy.Load())
 }
 
+// healed tells the targets that share the way of m that it is back: they need not wait for their next knock.
+func (h *hub) healed(m *Monitor) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for o := range h.monitors {
+		if !o.calm.Load() && m.sharesWith(o) {
+			o.post(o.knockSoon)
+		}
+	}
+}
+
 // errnoOf returns the errno inside err; 0 when there is none.
 func errnoOf(err error) syscall.Errno {
 	var e syscall.Errno

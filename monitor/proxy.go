@@ -56,23 +56,24 @@ type tunnel struct {
 	at    time.Duration
 }
 
-// mayAskProxy reports whether one more request for a tunnel may be sent.
-func (m *Monitor) mayAskProxy(now time.Duration) bool {
+// mayAskProxy allows one more request for a tunnel, and enters it in the proxy's books; nil when it has to wait.
+func (m *Monitor) mayAskProxy(now time.Duration) *tunnel {
 	t := m.trouble
-	if n := len(t.tunnels); n > 0 {
+	if n := len(t.tunnels); n > 0 && !t.hurry {
 		pause := tunnelFast
 		if now-t.unansweredSince >= tunnelFastFor {
 			pause = tunnelSlow
 		}
 		if now-t.tunnels[n-1].at < pause {
-			return false
+			return nil
 		}
 	}
-	return m.hub.proxyHasRoom(t.dst, now)
+	t.hurry = false
+	return m.hub.enterTunnel(t.dst, now)
 }
 
 // askTunnel asks the proxy at the other end of s for a tunnel to the target.
-func (m *Monitor) askTunnel(ctx context.Context, t *trouble, s *session, now time.Duration) {
+func (m *Monitor) askTunnel(ctx context.Context, t *trouble, s *session, u *tunnel, now time.Duration) {
 	if t.facts.Tunnel != netcheck.Asked {
 		t.facts.Tunnel, t.facts.Says, t.facts.TunnelLate = netcheck.Asked, "", false
 		t.tunnelAt = now
@@ -80,8 +81,6 @@ func (m *Monitor) askTunnel(ctx context.Context, t *trouble, s *session, now tim
 	if m.via.Scheme() != "http" && t.facts.Greeting == netcheck.NotAsked {
 		t.facts.Greeting = netcheck.Asked
 	}
-	u := &tunnel{proxy: t.dst, at: now}
-	m.hub.proxyAsked(u)
 	if len(t.tunnels) == 0 && t.unansweredSince == 0 {
 		t.unansweredSince = now
 	}
@@ -141,7 +140,7 @@ func (m *Monitor) greeted(t *trouble, ctx context.Context, took time.Duration) {
 // tunnelOver takes the request off the books; false when nobody wants to know any more.
 func (m *Monitor) tunnelOver(t *trouble, ctx context.Context, u *tunnel, answered bool) bool {
 	if answered {
-		m.hub.proxyAnswered(u)
+		m.hub.leaveTunnel(u)
 	}
 	t.tunnels = slices.DeleteFunc(t.tunnels, func(o *tunnel) bool { return o == u })
 	if answered {
@@ -153,13 +152,9 @@ func (m *Monitor) tunnelOver(t *trouble, ctx context.Context, u *tunnel, answere
 // tunnelStands: the proxy has reached the server.
 func (m *Monitor) tunnelStands(t *trouble, ctx context.Context, u *tunnel, s *session, took time.Duration) {
 	now := m.hub.now()
-	waited := now-u.at > tunnelFast
 	if !m.tunnelOver(t, ctx, u, true) || t.fresh != nil || t.freshSess != nil {
 		_ = s.conn.Close()
 		return
-	}
-	if waited {
-		m.hub.proxyWorks(m)
 	}
 	t.facts.Fresh, t.facts.Tunnel = netcheck.Answered, netcheck.Answered
 	m.note(netcheck.HopProxy, t.dst.String(), netcheck.SeenAnswers, took, "opens the tunnel")
@@ -435,25 +430,28 @@ func (h *hub) askAlive(ctx context.Context, via dial.Via, dst netip.AddrPort, k 
 	return now
 }
 
-// proxyHasRoom reports whether one more request for a tunnel may be put to a proxy, which all targets behind it share.
-func (h *hub) proxyHasRoom(proxy netip.AddrPort, now time.Duration) bool {
+// enterTunnel enters one more request for a tunnel in the books of a proxy, which all targets behind it share; nil when
+// too many wait there already.
+func (h *hub) enterTunnel(proxy netip.AddrPort, now time.Duration) *tunnel {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	waiting := slices.DeleteFunc(h.proxies[proxy], func(u *tunnel) bool { return now-u.at > tunnelStuck })
-	h.proxies[proxy] = waiting
 	n := len(waiting)
-	return n < tunnelsAtOnce || n < tunnelsMost && now-waiting[n-1].at >= tunnelSlow
+	if n >= tunnelsMost || n >= tunnelsAtOnce && now-waiting[n-1].at < tunnelSlow {
+		h.proxies[proxy] = waiting
+		return nil
+	}
+	u := &tunnel{proxy, now}
+	h.proxies[proxy] = append(waiting, u)
+	return u
 }
 
-// proxyAsked enters a request in the proxy's books.
-func (h *hub) proxyAsked(u *tunnel) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.proxies[u.proxy] = append(h.proxies[u.proxy], u)
-}
-
-// proxyAnswered takes an answered request off the books. One that nobody waits for any more still waits at the proxy.
-func (h *hub) proxyAnswered(u *tunnel) {
+// leaveTunnel takes a request off the books that was answered, or never sent. One that nobody waits for any more still
+// waits at the proxy.
+func (h *hub) leaveTunnel(u *tunnel) {
+	if u == nil {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	left := slices.DeleteFunc(h.proxies[u.proxy], func(o *tunnel) bool { return o == u })
@@ -462,25 +460,4 @@ func (h *hub) proxyAnswered(u *tunnel) {
 		return
 	}
 	h.proxies[u.proxy] = left
-}
-
-// proxyWorks tells the other targets behind the proxy of m that its far side answers again: those that wait for their
-// next request need not.
-func (h *hub) proxyWorks(m *Monitor) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for o := range h.monitors {
-		if o != m && o.via == m.via && !o.calm.Load() {
-			o.post(o.farSideBack)
-		}
-	}
-}
-
-func (m *Monitor) farSideBack() {
-	t := m.trouble
-	if t == nil || m.s.State != Down || len(t.tunnels) == 0 || m.hub.now()-t.tunnels[len(t.tunnels)-1].at < gonePause {
-		return
-	}
-	t.unansweredSince = 0
-	m.openFresh(m.hub.now(), true)
 }

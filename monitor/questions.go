@@ -17,7 +17,7 @@ import (
 func (m *Monitor) newRound(now time.Duration) {
 	t := m.trouble
 	t.round, t.askedAt, t.probed = now, 0, false
-	t.aliveAt, t.farAt, t.tunnelAt = 0, 0, 0
+	t.aliveAt, t.farAt, t.tunnelAt, t.knockedTogether = 0, 0, 0, false
 	old := t.facts
 	t.facts = netcheck.Facts{HadSession: old.HadSession, Way: old.Way, Session: old.Session, SessionAcked: old.SessionAcked,
 		Proxied: old.Proxied, ProxyGone: old.ProxyGone}
@@ -205,10 +205,7 @@ func (m *Monitor) noteWay(w netcheck.Way) {
 // dialFresh opens a fresh connection: the diagnosis' question to the server, and the next session. Where one was
 // accepted already and only does not answer, it goes on being asked and no second one is opened beside it. A proxy that
 // has not answered the last request for a tunnel is only asked whether it lives, until it is time for another one.
-func (m *Monitor) dialFresh(now time.Duration) { m.openFresh(now, false) }
-
-// openFresh is dialFresh; with force the next request for a tunnel need not wait.
-func (m *Monitor) openFresh(now time.Duration, force bool) {
+func (m *Monitor) dialFresh(now time.Duration) {
 	t := m.trouble
 	if t == nil || !t.dst.IsValid() {
 		return
@@ -231,12 +228,15 @@ func (m *Monitor) openFresh(now time.Duration, force bool) {
 	if t.dials >= 5 {
 		return
 	}
-	if t.facts.Proxied && !force && !m.mayAskProxy(now) {
-		if t.facts.Tunnel == netcheck.NotAsked && len(t.tunnels) > 0 {
-			t.facts.Tunnel, t.tunnelAt = netcheck.Asked, t.tunnels[0].at
+	var u *tunnel
+	if t.facts.Proxied {
+		if u = m.mayAskProxy(now); u == nil {
+			if t.facts.Tunnel == netcheck.NotAsked && len(t.tunnels) > 0 {
+				t.facts.Tunnel, t.tunnelAt = netcheck.Asked, t.tunnels[0].at
+			}
+			m.askAlive(now)
+			return
 		}
-		m.askAlive(now)
-		return
 	}
 	if t.dialCtx == nil || t.dialCtx.Err() != nil {
 		t.dialCtx, t.endDials = context.WithCancel(t.ctx)
@@ -255,10 +255,10 @@ func (m *Monitor) openFresh(now time.Duration, force bool) {
 				s.proto = m.newProto()
 			}
 			// Closed here if the owner is gone or has no use for it.
-			m.post(func() { m.dialled(t, ctx, dst, at, s, nil, m.hub.now()-began) })
+			m.post(func() { m.dialled(t, ctx, dst, at, s, u, nil, m.hub.now()-began) })
 			return
 		}
-		m.post(func() { m.dialled(t, ctx, dst, dst, nil, err, m.hub.now()-began) })
+		m.post(func() { m.dialled(t, ctx, dst, dst, nil, u, err, m.hub.now()-began) })
 	})
 }
 
@@ -270,10 +270,17 @@ func (m *Monitor) endDials() {
 	}
 }
 
-// dialled is the answer to a dial of dst, which is the proxy where there is one; at is the address that answered, another one where the name has several.
-func (m *Monitor) dialled(t *trouble, ctx context.Context, dst, at netip.AddrPort, s *session, err error, took time.Duration) {
+// dialled is the answer to a dial of dst, which is the proxy where there is one; at is the address that answered, another
+// one where the name has several. u is the request for a tunnel that it was dialled for; nil without a proxy.
+func (m *Monitor) dialled(t *trouble, ctx context.Context, dst, at netip.AddrPort, s *session, u *tunnel, err error, took time.Duration) {
 	now := m.hub.now()
 	t.dials--
+	asked := false
+	defer func() {
+		if !asked {
+			m.hub.leaveTunnel(u)
+		}
+	}()
 	if m.trouble != t || ctx.Err() != nil || t.dst != dst {
 		if s != nil {
 			_ = s.conn.Close()
@@ -299,7 +306,8 @@ func (m *Monitor) dialled(t *trouble, ctx context.Context, dst, at netip.AddrPor
 		s.way = w
 	}
 	if t.facts.Proxied {
-		m.askTunnel(ctx, t, s, now)
+		asked = true
+		m.askTunnel(ctx, t, s, u, now)
 		return
 	}
 	m.freshConnected(ctx, t, s, took, now)
@@ -675,7 +683,11 @@ func (m *Monitor) readAcked() {
 // dialAgain sends a second SYN beside the first: a lost SYN is sent again by the kernel only after a second. It also asks
 // a server or a proxy again that may be ending.
 func (m *Monitor) dialAgain(now time.Duration) {
-	if t := m.trouble; t != nil && t.fresh == nil && t.facts.Fresh == netcheck.Asked && !t.local.Broken() {
+	t := m.trouble
+	if t == nil || t.fresh != nil || t.local.Broken() {
+		return
+	}
+	if t.facts.Fresh == netcheck.Asked || t.facts.Proxied && t.facts.Tunnel == netcheck.NotAsked {
 		m.dialFresh(now)
 	}
 }

@@ -189,6 +189,35 @@ func (m *Monitor) knockName(host string) {
 	})
 }
 
+// sharesWith reports whether what keeps o down may have healed with m: they go through the same proxy, or the same gateway,
+// and o is not down for a reason on its own computer. It may be called by the owner of m.
+func (m *Monitor) sharesWith(o *Monitor) bool {
+	s := o.snap.Load()
+	switch {
+	case o == m || s.State != Down || s.Verdict.Hop == netcheck.HopLink:
+		return false
+	case o.via == m.via:
+		return m.via.IsProxy() || s.Way.Gateway.IsValid() && s.Way.Gateway == m.s.Way.Gateway && s.Way.Index == m.s.Way.Index
+	}
+	return s.Verdict.Hop == netcheck.HopGateway && s.Way.Gateway == m.s.Way.Gateway && s.Way.Index == m.s.Way.Index
+}
+
+// knockSoon: another target came back that shares the way. All of them knocking at once would be a herd.
+func (m *Monitor) knockSoon() {
+	t := m.trouble
+	if t == nil || m.s.State != Down || t.local.Broken() {
+		return
+	}
+	now := m.hub.now()
+	at := now + time.Duration(jitter(int64(knockTogether)))
+	if due := m.timers[timerKnock]; due != 0 && at < due && !t.knockedTogether {
+		t.knockedTogether, t.hurry = true, true
+		m.set(timerKnock, at)
+	}
+}
+
+const knockTogether = 100 * time.Millisecond
+
 // mayKnock: what needs a person is not knocked at, or at a proxy for a while only: it may have been restarted. User and
 // password that it did not take are never sent by a knock.
 func (m *Monitor) mayKnock(now time.Duration) bool {
@@ -227,6 +256,9 @@ func (m *Monitor) becomeUp(now time.Duration) {
 	if s.patient {
 		m.hub.sys.userTimeout(s.conn, m.s.Target.Keepalive.UserTimeout)
 		s.patient = false
+	}
+	if m.s.State == Down {
+		m.hub.healed(m)
 	}
 	if t != nil && t.facts.FarNameUnknown {
 		m.farUsedTo = netcheck.No // the proxy knows the name, and we do not

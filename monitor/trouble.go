@@ -46,7 +46,10 @@ type trouble struct {
 
 	attempting bool // a counted attempt is under way
 	knocks     int
-	evidence   []netcheck.Evidence
+	// knockedTogether: it was knocked once already because another target that shares the way came back.
+	knockedTogether bool
+	hurry           bool // the next request for a tunnel need not wait for its turn
+	evidence        []netcheck.Evidence
 }
 
 func (t *trouble) shift(by time.Duration) {
