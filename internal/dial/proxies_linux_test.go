@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,7 @@ const (
 const (
 	login      = "me:s3same@"
 	wrongLogin = "me:wrong@"
+	oddLogin   = "w%C3%A9%20ird:p@ss:w/o%2541+%22#@" // user "wé ird", password p@ss:w/o%41+"#
 )
 
 // An answer is what a proxy says in one case.
@@ -192,8 +194,8 @@ func answerNames(pc net.PacketConn) {
 	}
 }
 
-// serve starts a proxy and waits until it accepts at each port.
-func serve(t *testing.T, ports []string, program string, args ...string) {
+// serve starts a proxy and waits until it accepts at each port. stop stops all its processes as SIGSTOP does.
+func serve(t *testing.T, ports []string, program string, args ...string) (stop func()) {
 	var out strings.Builder
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -229,6 +231,86 @@ func serve(t *testing.T, ports []string, program string, args ...string) {
 				t.Fatalf("%s does not accept at port %s", program, p)
 			}
 		}
+	}
+	return func() {
+		if err := unix.Kill(-cmd.Process.Pid, unix.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// traffic counts the connections opened and the datagrams sent in this network since it was made.
+func traffic(t *testing.T) (opened, datagrams int) {
+	b, err := os.ReadFile("/proc/self/net/snmp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	heads := map[string][]string{}
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		head := heads[f[0]]
+		if heads[f[0]] = f; head == nil {
+			continue
+		}
+		for i, name := range head {
+			switch f[0] + name {
+			case "Tcp:ActiveOpens":
+				opened, err = strconv.Atoi(f[i])
+			case "Udp:OutDatagrams":
+				datagrams, err = strconv.Atoi(f[i])
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return opened, datagrams
+}
+
+// alive asks a proxy whether it works: one that wants no login, then one that does, and then the first again when it is
+// stopped. Nobody else may hear of it.
+func alive(t *testing.T, scheme, open, loginPort string, stop func()) {
+	question := func(port, login string, patience time.Duration) error {
+		v, err := ParseVia(scheme + "://" + login + "127.0.0.1:" + port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		c, err := Proxy(ctx, netip.AddrPortFrom(netip.MustParseAddr(v.Host()), v.Port()), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return Alive(ctx, c, v)
+	}
+	opened, datagrams := traffic(t)
+	for _, q := range []struct{ port, login string }{{open, ""}, {open, login}, {loginPort, ""}, {loginPort, login}, {loginPort, wrongLogin}} {
+		began := time.Now()
+		if err := question(q.port, q.login, 10*time.Second); err != nil {
+			t.Errorf("alive at port %s with %q: %v", q.port, q.login, err)
+		}
+		t.Logf("alive at port %s with %q after %v", q.port, q.login, time.Since(began).Round(10*time.Microsecond))
+	}
+	// A tunnel, so that what it might have done by now would be counted, and to show that it is.
+	v, _ := ParseVia(scheme + "://127.0.0.1:" + open)
+	c, err := Proxy(t.Context(), netip.MustParseAddrPort("127.0.0.1:"+open), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Through(t.Context(), c, v, speaks, Options{}); err != nil {
+		t.Error(err)
+	}
+	_ = c.Close()
+	if o, d := traffic(t); o-opened != 5+2 || d != datagrams {
+		t.Errorf("%d connections and %d datagrams instead of 7 and none", o-opened, d-datagrams)
+	}
+
+	stop()
+	began := time.Now()
+	err = question(open, "", 500*time.Millisecond)
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) < 500*time.Millisecond {
+		t.Errorf("stopped: got %v after %v", err, time.Since(began))
 	}
 }
 
@@ -314,16 +396,17 @@ func write(t *testing.T, name, text string) string {
 func TestIntegrationTinyproxy(t *testing.T) {
 	inside(t, "tinyproxy", "tinyproxy", func(t *testing.T, program string) {
 		const conf = "Port %s\nListen 127.0.0.1\nMaxClients 100\nTimeout 60\nAllow 127.0.0.1\nConnectPort 7000\nConnectPort 7001\nLogLevel Critical\n"
-		serve(t, []string{"8888"}, program, "-d", "-c", write(t, "conf", fmt.Sprintf(conf, "8888")))
+		stop := serve(t, []string{"8888"}, program, "-d", "-c", write(t, "conf", fmt.Sprintf(conf, "8888")))
 		serve(t, []string{"8889"}, program, "-d", "-c", write(t, "conf", fmt.Sprintf(conf, "8889")+"BasicAuth me s3same\n"))
 		ask(t, "http", "8888", "8889", tinyproxyAnswers)
+		alive(t, "http", "8888", "8889", stop)
 	})
 }
 
 func TestIntegrationSquid(t *testing.T) {
 	inside(t, "squid", "squid", func(t *testing.T, program string) {
-		helper := write(t, "helper", "#!/bin/sh\nwhile read -r user password; do\n\tif [ \"$user $password\" = 'me s3same' ]; then echo OK; else echo ERR; fi\ndone\n")
-		serve(t, []string{"3128", "3129"}, program, "-N", "-f", write(t, "conf", `
+		helper := write(t, "helper", "#!/bin/sh\nwhile read -r user password; do\n\tcase \"$user $password\" in 'me s3same'|'w%C3%A9%20ird p@ss:w/o%2541+%22%23') echo OK;; *) echo ERR;; esac\ndone\n")
+		stop := serve(t, []string{"3128", "3129"}, program, "-N", "-f", write(t, "conf", `
 http_port 127.0.0.1:3128 name=open
 http_port 127.0.0.1:3129 name=login
 auth_param basic program `+helper+`
@@ -346,6 +429,7 @@ max_filedescriptors 1024
 shutdown_lifetime 0 seconds
 `))
 		ask(t, "http", "3128", "3129", squidAnswers)
+		alive(t, "http", "3128", "3129", stop)
 	})
 }
 
@@ -369,17 +453,21 @@ client pass { from: 0/0 to: 0/0 }
 socks block { from: 0/0 to: 0/0 port = 7025 }
 socks pass { from: 0/0 to: 0/0 }
 `
-		serve(t, []string{"1080"}, program, "-N", "1", "-p", filepath.Join(t.TempDir(), "pid"), "-f", write(t, "conf", fmt.Sprintf(conf, "1080", "none")))
+		stop := serve(t, []string{"1080"}, program, "-N", "1", "-p", filepath.Join(t.TempDir(), "pid"), "-f", write(t, "conf", fmt.Sprintf(conf, "1080", "none")))
 		serve(t, []string{"1081"}, program, "-N", "1", "-p", filepath.Join(t.TempDir(), "pid"), "-f", write(t, "conf", fmt.Sprintf(conf, "1081", "username")))
-		ask(t, "socks5h", "1080", "1081", danteAnswers)
+		ask(t, "socks5", "1080", "1081", danteAnswers)
+		alive(t, "socks5", "1080", "1081", stop)
 	})
 }
 
 func TestIntegrationMicrosocks(t *testing.T) {
 	inside(t, "microsocks", "microsocks", func(t *testing.T, program string) {
-		serve(t, []string{"1080"}, program, "-i", "127.0.0.1", "-p", "1080")
+		stop := serve(t, []string{"1080"}, program, "-i", "127.0.0.1", "-p", "1080")
 		serve(t, []string{"1081"}, program, "-i", "127.0.0.1", "-p", "1081", "-u", "me", "-P", "s3same")
 		ask(t, "socks5h", "1080", "1081", microsocksAnswers)
+		serve(t, []string{"1082"}, program, "-i", "127.0.0.1", "-p", "1082", "-u", "wé ird", "-P", `p@ss:w/o%41+"#`)
+		ask(t, "socks5h", "1080", "1082", []answer{{target: speaks, atLogin: true, login: oddLogin}})
+		alive(t, "socks5h", "1080", "1081", stop)
 	})
 }
 
@@ -429,6 +517,7 @@ var squidAnswers = []answer{
 	{target: swallows, reply: squidSays(503, "Service Unavailable", "ERR_CONNECT_FAIL", 110), says: SaidTimeout, hop: HopServer, least: 500 * time.Millisecond},
 	{target: denied, reply: squidDenies(403, "Forbidden", "ERR_ACCESS_DENIED", ""), says: SaidDenied},
 	{target: speaks, atLogin: true, login: login, reply: tunnel},
+	{target: speaks, atLogin: true, login: oddLogin, reply: tunnel},
 	{target: speaks, atLogin: true, reply: squidDenies(407, "Proxy Authentication Required", "ERR_CACHE_ACCESS_DENIED", squidRealm), says: SaidAuth},
 	{target: speaks, atLogin: true, login: wrongLogin, reply: squidDenies(407, "Proxy Authentication Required", "ERR_CACHE_ACCESS_DENIED", squidRealm), says: SaidAuth},
 }

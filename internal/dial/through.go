@@ -34,9 +34,9 @@ type Options struct {
 	Patience map[Step]time.Duration
 }
 
-// Through asks the proxy at the other end of c for a tunnel to target, "host:port", the host being a name only where
-// [Via.ResolvesNames] or the caller wants so. c is fresh from [Proxy], v is a proxy. On success c carries the session,
-// and rest is what the server has sent already: see [WithRest]. On failure c is closed.
+// Through asks the proxy at the other end of c for a tunnel to target, "host:port"; a name is for the proxy to look up.
+// c is fresh from [Proxy], v is a proxy. On success c carries the session, and rest is what the server has sent already:
+// see [WithRest]. On failure c is closed.
 //
 // The error is an *Error. In it, silence is [context.DeadlineExceeded] (of ctx, or of the step's patience), a hang-up
 // [io.EOF], a reset its errno, and nonsense [ErrProtocol]; a refusal is in its Reply.

@@ -21,7 +21,10 @@ import (
 )
 
 // A Via is the way to a server: none but the network's own, a proxy, or whatever the environment says. The zero Via is
-// direct. Vias are equal (==) when they mean the same proxy with the same credentials.
+// direct. Vias are equal (==) when they name the same proxy, in the same words, with the same credentials.
+//
+// A proxy is given names as they stand: it may know names that this computer does not, and what it cannot look up it
+// says. So socks5 and socks5h, which curl and others tell apart, mean the same.
 //
 // Nothing prints its password: not fmt with any verb, JSON, slog or an error, not even where a Via sits in an
 // unexported field.
@@ -38,9 +41,9 @@ type Via struct {
 const maxVia = 4 << 10
 
 // ParseVia reads "direct" (or nothing), "system", "http://[user:password@]host[:port]", "socks5://…" or "socks5h://…".
-// With socks5 names are looked up on this computer, with socks5h by the proxy, as in curl. The ports are 80 and 1080
-// where none is given. In user and password a percent sign is written %25, and %XX stands for any character; "@", ":"
-// (in the password) and "/" may stand for themselves. Control characters are refused, however they are written.
+// The ports are 80 and 1080 where none is given. In user and password a percent sign is written %25, and %XX stands for
+// any character; "@", ":" (in the password) and "/" may stand for themselves. Control characters are refused, however
+// they are written.
 //
 // An error never repeats what may be a password: of s it shows the scheme at most.
 func ParseVia(s string) (Via, error) {
@@ -240,8 +243,8 @@ func (v Via) Scheme() string {
 // IsProxy reports whether v names a proxy, which "direct" and "system" do not.
 func (v Via) IsProxy() bool { return v.host != "" }
 
-// IsSystem reports whether the environment decides, see [Via.For].
-func (v Via) IsSystem() bool { return v.scheme == "system" }
+// isSystem reports whether the environment decides, see [Via.For].
+func (v Via) isSystem() bool { return v.scheme == "system" }
 
 // Host returns the proxy's name or address, without brackets; empty without a proxy.
 func (v Via) Host() string { return v.host }
@@ -254,10 +257,6 @@ func (v Via) User() string { return v.user }
 
 // HasCredentials reports whether the proxy is told a user and a password.
 func (v Via) HasCredentials() bool { return v.login }
-
-// ResolvesNames reports whether the proxy is asked for names as they stand. Otherwise the caller looks them up and asks
-// for an address.
-func (v Via) ResolvesNames() bool { return v.scheme == "http" || v.scheme == "socks5h" }
 
 func (v Via) password() string {
 	if v.secret == (unique.Handle[string]{}) {
@@ -305,7 +304,7 @@ func (v Via) LogValue() slog.Value { return slog.StringValue(v.String()) }
 // where it is not set, except for what no_proxy names and for this computer itself, which are direct. The lower-case
 // variables come before the upper-case ones. A variable that cannot be read is an error, not a direct way.
 func (v Via) For(target string) (Via, error) {
-	if !v.IsSystem() {
+	if !v.isSystem() {
 		return v, nil
 	}
 	for _, names := range [][]string{{"https_proxy", "HTTPS_PROXY"}, {"all_proxy", "ALL_PROXY"}} {

@@ -12,29 +12,28 @@ import (
 func TestParseVia(t *testing.T) {
 	for _, tt := range []struct {
 		in, want, user, password string
-		names                    bool
 	}{
 		{in: "", want: "direct"},
 		{in: " Direct ", want: "direct"},
 		{in: "SYSTEM", want: "system"},
-		{in: "http://proxy.example.net:3128", want: "http://proxy.example.net:3128", names: true},
-		{in: "HTTP://proxy.example.net:3128/", want: "http://proxy.example.net:3128", names: true},
-		{in: "http://proxy", want: "http://proxy:80", names: true},
+		{in: "http://proxy.example.net:3128", want: "http://proxy.example.net:3128"},
+		{in: "HTTP://proxy.example.net:3128/", want: "http://proxy.example.net:3128"},
+		{in: "http://proxy", want: "http://proxy:80"},
 		{in: "socks5://192.0.2.1", want: "socks5://192.0.2.1:1080"},
-		{in: "socks5h://[2001:db8::1]:9050", want: "socks5h://[2001:db8::1]:9050", names: true},
+		{in: "socks5h://[2001:db8::1]:9050", want: "socks5h://[2001:db8::1]:9050"},
 		{in: "socks5://[2001:db8::1]", want: "socks5://[2001:db8::1]:1080"},
-		{in: "http://[::ffff:192.0.2.1]:1", want: "http://192.0.2.1:1", names: true},
-		{in: "http://[fe80::1%eth0]:3128", want: "http://[fe80::1%eth0]:3128", names: true},
-		{in: "http://[fe80::1%25eth0]:3128", want: "http://[fe80::1%eth0]:3128", names: true},
-		{in: "http://proxy_1.example.net.:3128", want: "http://proxy_1.example.net.:3128", names: true},
-		{in: "http://bücher.example:3128", want: "http://xn--bcher-kva.example:3128", names: true},
-		{in: "http://me:s3same@proxy:3128", want: "http://me@proxy:3128", user: "me", password: "s3same", names: true},
-		{in: "http://me@proxy:3128", want: "http://me@proxy:3128", user: "me", names: true},
-		{in: "http://:token@proxy:3128", want: "http://@proxy:3128", password: "token", names: true},
+		{in: "http://[::ffff:192.0.2.1]:1", want: "http://192.0.2.1:1"},
+		{in: "http://[fe80::1%eth0]:3128", want: "http://[fe80::1%eth0]:3128"},
+		{in: "http://[fe80::1%25eth0]:3128", want: "http://[fe80::1%eth0]:3128"},
+		{in: "http://proxy_1.example.net.:3128", want: "http://proxy_1.example.net.:3128"},
+		{in: "http://bücher.example:3128", want: "http://xn--bcher-kva.example:3128"},
+		{in: "http://me:s3same@proxy:3128", want: "http://me@proxy:3128", user: "me", password: "s3same"},
+		{in: "http://me@proxy:3128", want: "http://me@proxy:3128", user: "me"},
+		{in: "http://:token@proxy:3128", want: "http://@proxy:3128", password: "token"},
 		{in: "socks5://me:a%40b%3Ac%25%2F%20@proxy", want: "socks5://me@proxy:1080", user: "me", password: "a@b:c%/ "},
-		{in: "http://me:p@ss:w/o#r?d+@proxy:1", want: "http://me@proxy:1", user: "me", password: "p@ss:w/o#r?d+", names: true},
-		{in: "http://%E6%88%91:%E5%AF%86@proxy:1", want: "http://%E6%88%91@proxy:1", user: "我", password: "密", names: true},
-		{in: "http://我:密@proxy:1", want: "http://%E6%88%91@proxy:1", user: "我", password: "密", names: true},
+		{in: "http://me:p@ss:w/o#r?d+@proxy:1", want: "http://me@proxy:1", user: "me", password: "p@ss:w/o#r?d+"},
+		{in: "http://%E6%88%91:%E5%AF%86@proxy:1", want: "http://%E6%88%91@proxy:1", user: "我", password: "密"},
+		{in: "http://我:密@proxy:1", want: "http://%E6%88%91@proxy:1", user: "我", password: "密"},
 		{in: "socks5://a%3Ab:c@proxy", want: "socks5://a%3Ab@proxy:1080", user: "a:b", password: "c"},
 	} {
 		v, err := ParseVia(tt.in)
@@ -45,8 +44,8 @@ func TestParseVia(t *testing.T) {
 		if got := v.String(); got != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.in, got, tt.want)
 		}
-		if v.User() != tt.user || v.password() != tt.password || v.ResolvesNames() != tt.names {
-			t.Errorf("%q: got %q, %q, names %v", tt.in, v.User(), v.password(), v.ResolvesNames())
+		if v.User() != tt.user || v.password() != tt.password {
+			t.Errorf("%q: got %q, %q", tt.in, v.User(), v.password())
 		}
 		if v.IsProxy() != strings.Contains(tt.in, "://") || v.HasCredentials() != strings.Contains(tt.in, "@") {
 			t.Errorf("%q: proxy %v, credentials %v", tt.in, v.IsProxy(), v.HasCredentials())
@@ -201,7 +200,7 @@ func TestViaFor(t *testing.T) {
 				}
 			}
 			v, err := ParseVia("system")
-			if err != nil || !v.IsSystem() || v.IsProxy() {
+			if err != nil || !v.isSystem() || v.IsProxy() {
 				t.Fatal(v, err)
 			}
 			got, err := v.For(tt.target)
