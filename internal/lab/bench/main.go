@@ -72,6 +72,12 @@ func (b *bench) run(costs bool) (err error) {
 	if err := b.harmless(); err != nil {
 		return err
 	}
+	if err := b.many(); err != nil {
+		return err
+	}
+	if err := b.alone(); err != nil {
+		return err
+	}
 	if costs {
 		for _, c := range []struct {
 			name string

@@ -1,0 +1,38 @@
+//go:build linux
+
+package lab
+
+import (
+	"testing"
+	"time"
+)
+
+// A hundred targets that break together are all named rightly, and are all back soon after the repair; while they are up
+// nothing is sent but their beats.
+func TestIntegrationMany(t *testing.T) {
+	Need(t, "redis-server")
+	hold := program(t)
+	for _, m := range ManyRows() {
+		if testing.Short() || m.Servers > 1 && (m.V6 || m.Cause == "path-lost") {
+			continue
+		}
+		t.Run(m.Title(), func(t *testing.T) {
+			for try := 1; ; try++ {
+				p, err := m.Play(hold, 500*time.Millisecond)
+				slow := Row{LeavesUp: m.LeavesUp, Down: m.Down, Back: m.Back}.tooSlow(Figures{LeftUp: p.LeftUp, Down: p.Down, Back: p.Back})
+				good := err == nil && slow == nil && p.Right == m.Targets && p.Up <= MostUp*1.1
+				if !good && p.Stalled > 60*time.Millisecond && try < 4 {
+					t.Logf("held up for %v: once more", p.Stalled)
+					continue
+				}
+				if !good {
+					t.Errorf("%v, %v; %d of %d right: %v, then %v; %.2f packets a second and target in peace; the first target:\n%s",
+						err, slow, p.Right, m.Targets, p.Causes, p.Later, p.Up, p.Report)
+				}
+				t.Logf("leaves up %v, named %v, down %v, back %v; to the gateway %v, in all %d, after the repair %d", p.LeftUp, p.Named, p.Down, p.Back,
+					p.ToGateway, p.Sent, p.Returning)
+				return
+			}
+		})
+	}
+}
