@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,8 @@ func TestScripts(t *testing.T) {
 			"running": waitRunning,
 			"socket":  staleSocket,
 			"grows":   grows,
+			"accepts": accepts,
+			"cmdline": cmdline,
 		},
 	})
 }
@@ -99,6 +102,15 @@ func setup(env *testscript.Env) error {
 	env.Setenv("ANSWERS", answers.Addr().String())
 	env.Setenv("HUNG", hung.Addr().String())
 	env.Setenv("REFUSED", refused.Addr().String())
+	for _, name := range []string{"PROXY", "LOGINPROXY", "STRICTPROXY"} { // ports for proxies that a script may start
+		ln, err := listen()
+		if err != nil {
+			return err
+		}
+		ln.Close()
+		env.Setenv(name, ln.Addr().String())
+		env.Setenv(name+"PORT", strconv.Itoa(ln.Addr().(*net.TCPAddr).Port))
+	}
 	return nil
 }
 
@@ -191,6 +203,38 @@ func waitRunning(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if ready && (len(args) == 0 || len(s.Targets) > 0) {
 			return
+		}
+	}
+}
+
+// accepts ADDRESS: waits until somebody listens there.
+func accepts(ts *testscript.TestScript, _ bool, args []string) {
+	limit := time.Now().Add(20 * time.Second)
+	for {
+		c, err := net.Dial("tcp", args[0])
+		if err == nil {
+			c.Close()
+			return
+		}
+		if time.Now().After(limit) {
+			ts.Fatalf("nobody listens on %s within 20 s: %v", args[0], err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// cmdline TEXT…: the command line of the newest background command, as everybody can read it, has each TEXT in it; with
+// "!" none of them.
+func cmdline(ts *testscript.TestScript, neg bool, args []string) {
+	all := ts.BackgroundCmds()
+	if len(all) == 0 {
+		ts.Fatalf("nothing runs")
+	}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", all[len(all)-1].Process.Pid))
+	ts.Check(err)
+	for _, text := range args {
+		if strings.Contains(string(b), text) == neg {
+			ts.Fatalf("the command line is %q", b)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,12 +13,19 @@ import (
 )
 
 func (p *program) newStatus() *cobra.Command {
+	report := false
 	cmd := &cobra.Command{
 		Use:   "status [NAME]...",
 		Short: "Say how the targets of the running Holdfast stand",
 		Long: "Status says of each target how it stands, why, since when, when it is tried next, and what is known of each hop.\n" +
-			"With --json it prints one object a line, one for each target.",
+			"With --json it prints one object a line, one for each target; with --report a text to send to whoever can help: what is\n" +
+			"broken since when, what was seen on each hop and when, attempts, versions. No password is ever in it.",
+		Example: `  holdfast status
+  holdfast status --report "Office gateway" | mail -s "No connection" admin@example.net`,
 		RunE: func(cmd *cobra.Command, names []string) error {
+			if report && p.json {
+				return usageError{errors.New("--json and --report are two forms of one thing: choose one")}
+			}
 			var s control.Status
 			if err := p.ask(func(c *control.Client) (err error) { s, err = c.Status(cmd.Context()); return err }); err != nil {
 				return err
@@ -25,11 +33,15 @@ func (p *program) newStatus() *cobra.Command {
 			if err := choose(&s, names); err != nil {
 				return err
 			}
+			if report {
+				return p.printReports(s)
+			}
 			return p.printStatus(s)
 		},
 		ValidArgsFunction: p.completeTargets,
 	}
 	cmd.Flags().BoolVar(&p.json, "json", false, "one object a line")
+	cmd.Flags().BoolVar(&report, "report", false, "a text to send to whoever can help")
 	return cmd
 }
 
@@ -49,6 +61,28 @@ next:
 			}
 		}
 		return usageError{fmt.Errorf("no target named %q", name)}
+	}
+	return nil
+}
+
+// printReports writes what the window's "Copy report" copies.
+func (p *program) printReports(s control.Status) error {
+	lang, now := p.language("", p.getenv), time.Now()
+	for i, o := range s.Targets {
+		snap, err := o.Snapshot()
+		if err != nil {
+			return fmt.Errorf("the running Holdfast said of %q: %w", o.Target, err)
+		}
+		text := ui.Report(snap, now, lang, s.Version+", "+ui.Platform())
+		if o.Stalled {
+			text = lang.Say("state.unknown") + lang.Say("path.space") + lang.Tell("state.unknown") + "\n" + text
+		}
+		if i > 0 {
+			text = "\n" + text
+		}
+		if _, err := p.out.WriteString(text); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,8 @@ import (
 
 // Report writes what is known of one target as plain text, to be pasted into a message to whoever can help: what is
 // the matter, since when, what was seen on each hop and when, the last attempts and outages. Times carry the offset
-// from UTC. Passwords are never in a Snapshot's words, and names from outside are made printable.
+// from UTC; version says what made the report, and where it ran ([Platform]). The proxy is named without user and
+// password, and names from outside are made printable.
 func Report(s monitor.Snapshot, now time.Time, l Lang, version string) string {
 	v := ViewOf(s, now, l)
 	var b strings.Builder
@@ -21,12 +23,30 @@ func Report(s monitor.Snapshot, now time.Time, l Lang, version string) string {
 			fmt.Fprintf(&b, "%s\n", l.Say("path.entry", "name", l.Say(code), "text", text))
 		}
 	}
-	fmt.Fprintf(&b, "Holdfast %s\n", Printable(version, 40))
+	fmt.Fprintf(&b, "Holdfast %s\n", Printable(version, 160))
 	line("report.time", stamp(now, now))
 	line("report.target", v.Name)
 	line("report.address", v.Address)
 	if s.Remote != "" && s.Remote != s.Target.Address {
 		line("report.remote", Printable(s.Remote, maxAddress))
+	}
+	switch {
+	case s.Proxy != "" && s.Target.Via == "system":
+		line("report.way", l.Say("report.way.system", "text", Printable(s.Proxy, maxAddress)))
+	case s.Proxy != "":
+		line("report.way", Printable(s.Proxy, maxAddress))
+	default:
+		line("report.way", l.Say("report.way.direct"))
+	}
+	if w := s.Way; w.Interface != "" {
+		from := Printable(w.Interface, 32)
+		if w.Source.IsValid() {
+			from += " " + Printable(w.Source.String(), 64)
+		}
+		if w.Gateway.IsValid() {
+			from = l.Say("report.gateway", "text", from, "gateway", Printable(w.Gateway.String(), 64))
+		}
+		line("report.from", from)
 	}
 	heartbeat := heartbeatName(s.Target.Heartbeat, l)
 	if noHeartbeat(s.Target) {
@@ -60,15 +80,34 @@ func Report(s monitor.Snapshot, now time.Time, l Lang, version string) string {
 		line("report.answer", stamp(s.LastAnswer, now))
 	}
 	line("report.rtt", v.RTT)
+	if s.Proxy != "" {
+		line("report.leg", l.RTT(s.LegRTT))
+	}
 	if v.Countdown != "" {
 		fmt.Fprintln(&b, v.Countdown)
 	}
-	fmt.Fprintf(&b, "\n%s\n", v.Path)
-
-	evidence := s.Verdict.Evidence
-	if len(evidence) == 0 {
-		evidence = s.Evidence
+	fmt.Fprintf(&b, "\n%s\n", l.Say("report.path"))
+	for _, st := range v.Strip() {
+		row := "  "
+		if st.Mark == Broken {
+			row = "! "
+		}
+		for _, text := range []string{st.Label, st.Where, st.Seen, st.When} {
+			if text != "" {
+				row += text + "  "
+			}
+		}
+		fmt.Fprintln(&b, strings.TrimRight(row, " "))
 	}
+
+	// What the verdict rests on, and what was seen since.
+	var evidence []netcheck.Evidence
+	for _, e := range slices.Concat(s.Verdict.Evidence, s.Evidence) {
+		if !slices.Contains(evidence, e) {
+			evidence = append(evidence, e)
+		}
+	}
+	slices.SortStableFunc(evidence, func(a, b netcheck.Evidence) int { return a.Time.Compare(b.Time) })
 	if len(evidence) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", l.Say("report.evidence"))
 		for _, e := range evidence {

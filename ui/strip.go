@@ -370,6 +370,10 @@ func (c *clock) brokenText(s monitor.Snapshot, e netcheck.Evidence) string {
 	case silent(s.Verdict.Cause) && !s.BrokenSince.IsZero():
 		return c.l.Say("seen.silent", "duration", c.l.Duration(c.since(s.BrokenSince, seconds)))
 	}
+	// The station's name stands above: no need to say again who it is.
+	if code := "seen." + string(s.Verdict.Cause); c.l.Say(code) != code {
+		return c.l.Say(code)
+	}
 	return short(s.Verdict.Cause, c.l)
 }
 

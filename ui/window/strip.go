@@ -21,6 +21,7 @@ const (
 	stripAbove = 44  // room above the centre line: half the halo, a pill of shared targets
 	stripTiny  = 37  // the same in a low window
 	stripBelow = 96  // room below it: three lines of words
+	whenHeight = 16  // a fourth line, with when it was seen
 	legHeight  = 24
 )
 
@@ -118,6 +119,9 @@ func (s *strip) height() float32 {
 	if s.view.low {
 		h = stripTiny + stripBelow
 	}
+	if s.view.dated() {
+		h += whenHeight
+	}
 	if s.view.nlegs > 0 && !s.view.narrow {
 		h += legHeight
 		if overlap(s.view) {
@@ -125,6 +129,16 @@ func (s *strip) height() float32 {
 		}
 	}
 	return h
+}
+
+// dated reports whether there is a line for when things were seen: in a wide window, and where not all holds now.
+func (v *stripView) dated() bool {
+	for _, st := range v.stations[:v.n] {
+		if st.When != "" && !v.narrow {
+			return true
+		}
+	}
+	return false
 }
 
 func overlap(v stripView) bool { return v.nlegs == 2 && v.legs[1].From < v.legs[0].To }
@@ -284,10 +298,16 @@ func (s *strip) draw() {
 			s.word(where, fontSmall, p.muted, x(i), y+66, width)
 		}
 		s.seen = append(s.seen, seenLabel{st.index, s.word(st.Seen, weight, ink, x(i), line, width)})
+		if st.When != "" && s.view.dated() {
+			s.word(st.When, fontSmall, p.muted, x(i), line+whenHeight+2, width)
+		}
 	}
 	if !s.folds() {
 		for i, leg := range s.view.legs[:s.view.nlegs] {
 			at := y + 112
+			if s.view.dated() {
+				at += whenHeight
+			}
 			if i > 0 && overlap(s.view) {
 				at += legHeight
 			}

@@ -351,7 +351,7 @@ func (w *Window) copyReport() {
 	w.model.mu.Lock()
 	version := w.model.version
 	w.model.mu.Unlock()
-	w.app.Clipboard().SetContent(ui.Report(w.shown.snap, w.now(), w.lang, version))
+	w.app.Clipboard().SetContent(ui.Report(w.shown.snap, w.now(), w.lang, version+", "+ui.Platform()))
 	w.notice(w.say("report.copied"))
 }
 

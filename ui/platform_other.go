@@ -1,0 +1,8 @@
+//go:build !unix
+
+package ui
+
+import "runtime"
+
+// Platform names the system that this program runs on and the Go that built it, for reports.
+func Platform() string { return runtime.GOOS + " " + runtime.GOARCH + ", " + runtime.Version() }
