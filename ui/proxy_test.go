@@ -262,7 +262,7 @@ func TestTheLegToTheProxy(t *testing.T) {
 		}
 	}
 	s.LegRTT = 0
-	if got := ViewOf(s, noon, English).Stations[2].Seen; got != "carries the heartbeat" && got != "answers" {
+	if got := ViewOf(s, noon, English).Stations[2].Seen; got != "answers" {
 		t.Errorf("nothing measured: %q", got)
 	}
 }

@@ -341,6 +341,10 @@ func (c *clock) provedText(hop netcheck.Hop, s monitor.Snapshot) string {
 		return c.l.Say("seen.accepts")
 	case netcheck.HopLink:
 		return c.l.Say("seen.ok")
+	case netcheck.HopProxy:
+		if rtt := c.l.RTT(s.LegRTT); rtt != "" && s.State == monitor.Up {
+			return c.l.Say("seen.answers", "rtt", rtt)
+		}
 	}
 	if s.State == monitor.Up && !noHeartbeat(s.Target) {
 		return c.l.Say("seen.heartbeat")

@@ -355,9 +355,35 @@ func samples() []monitor.Sample {
 	return all
 }
 
+// throughProxy sends all targets through one proxy; the first is broken by cause, with that seen, and where it is not
+// the proxy that answers, each hop's evidence is of now.
+func throughProxy(cause netcheck.Cause, also []netcheck.Cause, seen ...netcheck.Evidence) []monitor.Snapshot {
+	all := fiveTargets()
+	for i := range all {
+		all[i].Proxy, all[i].Target.Via, all[i].LegRTT = "http://proxy.example.net:3128", "http://proxy.example.net:3128", 3*time.Millisecond
+	}
+	if cause != netcheck.CauseNone {
+		all[0] = downTarget(all[0])
+		all[0].Verdict.Cause, all[0].Verdict.Hop, all[0].Verdict.Also = cause, cause.Hop(), also
+		for i := range all[0].Attempts {
+			all[0].Attempts[i].Cause = cause
+		}
+		all[0].Evidence = append(all[0].Evidence[:2:2], seen...)
+		for i := range seen {
+			all[0].Evidence[2+i].Time = noon
+		}
+	}
+	return all
+}
+
 func TestGoldenPictures(t *testing.T) {
 	broken := fiveTargets()
 	broken[0] = downTarget(broken[0])
+	viaProxy := throughProxy(netcheck.CauseNone, nil)
+	silentProxy := throughProxy(netcheck.ProxyUnreachable, []netcheck.Cause{netcheck.PathLost}, netcheck.Evidence{Hop: netcheck.HopProxy, Seen: netcheck.SeenSilent})
+	refusedBehind := throughProxy(netcheck.ServerRefused, nil,
+		netcheck.Evidence{Hop: netcheck.HopProxy, Seen: netcheck.SeenAnswers, RTT: 2 * time.Millisecond},
+		netcheck.Evidence{Hop: netcheck.HopServer, Seen: netcheck.SeenRefused, Saw: "connection refused, says the proxy"})
 	demo := upTarget("Demo server", "127.0.0.1:41327", 100*time.Microsecond, 8*time.Second)
 	demo.Way, demo.Evidence = netcheck.Way{Index: 1, Interface: "lo", Loopback: true}, nil
 	for _, c := range []struct {
@@ -374,6 +400,12 @@ func TestGoldenPictures(t *testing.T) {
 		{"list-small-light", theme.VariantLight, ui.English, fyne.NewSize(480, 360), broken, nil},
 		{"detail-small-dark", theme.VariantDark, ui.English, fyne.NewSize(480, 360), broken, func(d *desk) { d.open("Office gateway") }},
 		{"demo-light", theme.VariantLight, ui.English, fyne.NewSize(1280, 720), []monitor.Snapshot{demo}, nil},
+		{"proxy-up-light", theme.VariantLight, ui.English, fyne.NewSize(1120, 700), viaProxy, nil},
+		{"proxy-up-dark", theme.VariantDark, ui.English, fyne.NewSize(1120, 700), viaProxy, nil},
+		{"proxy-unreachable-light", theme.VariantLight, ui.English, fyne.NewSize(1280, 720), silentProxy, nil},
+		{"proxy-unreachable-dark-zh", theme.VariantDark, ui.Chinese, fyne.NewSize(1120, 700), silentProxy, nil},
+		{"proxy-refused-behind-light", theme.VariantLight, ui.English, fyne.NewSize(1120, 700), refusedBehind, nil},
+		{"proxy-refused-behind-dark", theme.VariantDark, ui.English, fyne.NewSize(1280, 720), refusedBehind, nil},
 		{"lost-light", theme.VariantLight, ui.English, fyne.NewSize(1000, 600), broken, func(d *desk) {
 			d.client.err = control.ErrNotRunning
 			d.step()
