@@ -37,6 +37,9 @@ func Diagnose(f Facts) Verdict {
 		if v.iface != "" && v.iface != f.Way.Interface {
 			out.Interface, out.Gateway, out.LastHop = v.iface, netip.Addr{}, netip.Addr{}
 		}
+		if !out.LastHop.IsValid() && f.Gateway == Answered && (f.Fresh == Silent || f.Fresh == Unreachable) {
+			out.LastHop = out.Gateway // nobody behind it has answered
+		}
 		if v.sender.IsValid() {
 			out.LastHop = v.sender
 		}

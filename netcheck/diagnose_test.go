@@ -138,6 +138,11 @@ func TestDiagnoseNames(t *testing.T) {
 			Verdict{Interface: "eth1"}},
 		{"who prohibits", Facts{Way: eth0, Link: LinkWhole, Fresh: Unreachable, FreshICMP: icmp(3, 13, router), LastHop: eth0.Gateway},
 			Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: router}},
+		{"nobody behind the gateway answers", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Answered},
+			Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: eth0.Gateway}},
+		{"the gateway does not answer either", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Silent},
+			Verdict{Interface: "eth0", Gateway: eth0.Gateway}},
+		{"the server itself refuses", Facts{Way: eth0, Link: LinkWhole, Fresh: Refused, Gateway: Answered}, Verdict{Interface: "eth0", Gateway: eth0.Gateway}},
 		{"a broken link has no last hop", Facts{Way: eth0, Link: LinkNoCarrier, LastHop: router}, Verdict{Interface: "eth0", Gateway: eth0.Gateway}},
 	} {
 		v := Diagnose(tt.f)

@@ -46,7 +46,7 @@ type GatewayAnswer struct {
 
 // A PathAnswer is what AskPath has found out so far.
 type PathAnswer struct {
-	Deepest netip.Addr    // the deepest station that answered; invalid none
+	Deepest netip.Addr    // the deepest station behind the next hop that answered; invalid none
 	TTL     int           // how many hops away it is, at most; 0 not known
 	RTT     time.Duration // of its answer
 	Host    Outcome       // Answered: the destination's host itself answered; Asked until then; Silent at the end

@@ -185,7 +185,7 @@ type Facts struct {
 	// ServerNeighbour: for an on-link server.
 	ServerNeighbour NeighbourState
 
-	// LastHop is the deepest station that answered a probe with rising TTL; invalid none.
+	// LastHop is the deepest station behind the gateway that answered a probe with rising TTL; invalid none.
 	LastHop netip.Addr
 }
 

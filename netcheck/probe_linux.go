@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -17,14 +16,19 @@ const (
 	// probePort is where UDP questions go, as traceroute's do: nobody listens there, so the host says "port
 	// unreachable". 16 ports for each round: the number of the port tells round and TTL.
 	probePort = 33434
-	// pathTTLs is how far AskPath looks. Nine packets tell the first eight stations and the host.
+	// pathTTLs is how far AskPath looks.
 	pathTTLs = 8
+	// pathAhead is how many stations beyond the deepest one known AskPath asks at a time, so that one that never answers
+	// hides nobody.
+	pathAhead = 2
 	// askAgain is when a question that may have died in a short hole is put once more: TCP's own 200 ms have passed by
 	// then, so the retransmission of a session is on its way too.
 	askAgain = 300 * time.Millisecond
-	// pathPace is the pause between the TTLs of AskPath: once a host that is near has answered, or a router has refused,
-	// no more is sent. A Linux router with a "prohibit" route allows each host two or three such errors, then one in two
-	// seconds (ip_error and icmpv4_xrlim_allow share one account), and a connection attempt needs one of them.
+	// pathStart is when AskPath begins with the stations: a host that is near has answered by then, and needs none.
+	pathStart = 50 * time.Millisecond
+	// pathPace is the pause between the stations: once a router has refused, no more is sent. A Linux router with a
+	// "prohibit" route allows each host two or three such errors, then one in two seconds (ip_error and
+	// icmpv4_xrlim_allow share one account), and a connection attempt needs one of them.
 	pathPace = 20 * time.Millisecond
 	// gatewayPort is for a SYN to the gateway: most answer DNS, the others refuse.
 	gatewayPort = 53
@@ -103,10 +107,14 @@ func askGatewayUDP(ctx context.Context, w Way) GatewayAnswer {
 	}
 }
 
-// AskPath asks how far packets to dst get: UDP with TTL 1 to 8, and to the host itself, whose "port unreachable" proves
-// that it is alive. report, which may be nil, is called with each thing learnt, from this goroutine. It returns when the
-// host has answered or ctx ends, with all that was learnt; then Host is Silent unless the host answered, and
-// Unreachable when nothing could be sent. At most eleven packets; two to a host that is near.
+// AskPath asks how far packets to dst get: UDP to the host itself, whose "port unreachable" proves that it is alive, and
+// with a rising TTL to the stations before it. The next hop is left to AskGateway, which many can share: a Linux router
+// sends one host six ICMP errors at once and then one a second. report, which may be nil, is called with each thing
+// learnt, from this goroutine. It returns when the host has answered or ctx ends, with all that was learnt; then Host is
+// Silent unless the host answered, and Unreachable when nothing could be sent.
+//
+// A host that is near costs one packet, one on the own network two when it is silent, a way that is dead behind its
+// first station six, and no way more than eleven.
 func AskPath(ctx context.Context, w Way, dst netip.AddrPort, report func(PathAnswer)) PathAnswer {
 	ctx, cancel := context.WithTimeout(ctx, longestAsk)
 	defer cancel()
@@ -123,38 +131,13 @@ func AskPath(ctx context.Context, w Way, dst netip.AddrPort, report func(PathAns
 	}
 	defer p.close()
 	sent := p.send(host, 0, 0)
-	sent = p.send(host, 0, 1) || sent
 	// The rest is sent from a second goroutine, while answers are read here.
 	var sender sync.WaitGroup
 	sendCtx, stop := context.WithCancel(ctx)
 	defer sender.Wait()
 	defer stop()
-	var deepest atomic.Int32 // TTL of the deepest station so far
-	var refused atomic.Bool
-	sender.Go(func() {
-		start := time.Now()
-		at := func(d time.Duration) bool {
-			select {
-			case <-sendCtx.Done():
-				return false
-			case <-time.After(time.Until(start.Add(d))):
-				return !refused.Load()
-			}
-		}
-		for ttl := 2; ttl <= pathTTLs; ttl++ {
-			if !at(time.Duration(ttl-1) * pathPace) {
-				return
-			}
-			p.send(host, 0, ttl)
-		}
-		if !at(askAgain) {
-			return
-		}
-		p.send(host, 1, 0)
-		if next := int(deepest.Load()) + 1; next <= pathTTLs {
-			p.send(host, 1, next)
-		}
-	})
+	learnt := make(chan PathAnswer, 1)
+	sender.Go(func() { p.askStations(sendCtx, learnt) })
 	for {
 		r, err := p.receive()
 		if err != nil {
@@ -169,15 +152,60 @@ func AskPath(ctx context.Context, w Way, dst netip.AddrPort, report func(PathAns
 		if !a.learn(r, host) {
 			continue
 		}
-		deepest.Store(int32(a.TTL))
-		if !a.Refusal.IsZero() {
-			refused.Store(true)
+		select {
+		case <-learnt:
+		default:
 		}
+		learnt <- a // the newest is enough
 		if report != nil {
 			report(a)
 		}
 		if a.Host == Answered {
 			return a
+		}
+	}
+}
+
+// askStations asks those between the next hop and the host, a few ahead of what is learnt, and the host once more.
+func (p *udpProbe) askStations(ctx context.Context, learnt <-chan PathAnswer) {
+	host := p.way.Destination
+	deepest := 0 // TTL of the deepest station known
+	last := pathTTLs
+	switch {
+	case p.way.Gateway.IsValid():
+		deepest = 1
+	case p.way.Index > 0:
+		last = 0 // nobody is between us and the host
+	}
+	next := deepest + 1
+	pace := time.NewTimer(pathStart)
+	defer pace.Stop()
+	again := time.NewTimer(askAgain)
+	defer again.Stop()
+	more := pathAhead
+	for ready := false; ; {
+		if ready && next <= min(deepest+more, last) {
+			p.send(host, 0, next)
+			next++
+			ready = false
+			pace.Reset(pathPace)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-pace.C:
+			ready = true
+		case a := <-learnt:
+			if !a.Refusal.IsZero() {
+				return
+			}
+			deepest = max(deepest, a.TTL)
+		case <-again.C:
+			p.send(host, 1, 0)
+			if deepest+1 < next {
+				p.send(host, 1, deepest+1)
+			}
+			more++ // two stations in a row may be silent as ever
 		}
 	}
 }

@@ -166,7 +166,7 @@ func TestIntegrationProbes(t *testing.T) {
 				must(t, err)
 				must(t, l.r1.NeighSet(&netlink.Neigh{LinkIndex: r1b.Attrs().Index, IP: l.second.AsSlice(), State: netlink.NUD_PERMANENT, HardwareAddr: net.HardwareAddr{2, 0, 0, 0, 0, 9}}))
 			}, func(t *testing.T, l *line, g GatewayAnswer, p PathAnswer) {
-				if g.Outcome != Answered || p.Host != Silent || p.Deepest != l.gateway || p.TTL != 1 {
+				if g.Outcome != Answered || p.Host != Silent || p.Deepest.IsValid() {
 					t.Errorf("gateway %+v, path %+v", g, p)
 				}
 			}},
