@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/control"
+	"holdfast/monitor"
 	"holdfast/ui"
 )
 
@@ -18,6 +19,7 @@ func (p *program) newStatus() *cobra.Command {
 		Use:   "status [NAME]...",
 		Short: "Say how the targets of the running Holdfast stand",
 		Long: "Status says of each target how it stands, why, since when, when it is tried next, and what is known of each hop.\n" +
+			"What breaks several targets is said once, with their names; a NAME has all about that one.\n" +
 			"With --json it prints one object a line, one for each target; with --report a text to send to whoever can help: what is\n" +
 			"broken since when, what was seen on each hop and when, attempts, versions. No password is ever in it.",
 		Example: `  holdfast status
@@ -36,7 +38,7 @@ func (p *program) newStatus() *cobra.Command {
 			if report {
 				return p.printReports(s)
 			}
-			return p.printStatus(s)
+			return p.printStatus(s, len(names) > 0)
 		},
 		ValidArgsFunction: p.completeTargets,
 	}
@@ -87,7 +89,7 @@ func (p *program) printReports(s control.Status) error {
 	return nil
 }
 
-func (p *program) printStatus(s control.Status) error {
+func (p *program) printStatus(s control.Status, named bool) error {
 	var buf []byte
 	if p.json {
 		for i := range s.Targets {
@@ -97,19 +99,43 @@ func (p *program) printStatus(s control.Status) error {
 		return err
 	}
 	still := p.still()
+	snaps := make([]monitor.Snapshot, len(s.Targets))
 	for i, o := range s.Targets {
-		if i > 0 && !p.plain {
-			buf = append(buf, '\n')
-		}
 		snap, err := o.Snapshot()
 		if err != nil {
 			return fmt.Errorf("the running Holdfast said of %q: %w", o.Target, err)
 		}
-		if o.Stalled {
-			buf = still.AppendUnknown(buf, snap)
+		if snaps[i] = snap; o.Stalled {
+			snaps[i].State = monitor.Idle // it belongs to no cause: it is not known what it does
+		}
+	}
+	cause := map[int]ui.Root{} // of several targets, for each of them
+	if !named {                // whoever asks for one wants all of it
+		for _, r := range ui.Roots(snaps) {
+			for _, i := range r.Members {
+				if r.Many() {
+					cause[i] = r
+				}
+			}
+		}
+	}
+	for i, o := range s.Targets {
+		r, several := cause[i]
+		if several && i != r.Members[0] {
+			continue // it was named already
+		}
+		if i > 0 && !p.plain {
+			buf = append(buf, '\n')
+		}
+		switch {
+		case o.Stalled:
+			buf = still.AppendUnknown(buf, snaps[i])
+			continue
+		case several:
+			buf = still.AppendRoot(buf, r, snaps, time.Now())
 			continue
 		}
-		buf = still.Append(buf, snap, time.Now())
+		buf = still.Append(buf, snaps[i], time.Now())
 		if until, ok := s.PausedUntil[o.Target]; ok {
 			buf = fmt.Appendf(buf, "  %s\n", still.Lang.Say("term.until", "time", still.Lang.Clock(until.Local(), time.Now())))
 		}

@@ -9,13 +9,16 @@ import (
 	"holdfast/monitor"
 )
 
+// menuNames is how many characters the names of the targets behind one cause get.
+const menuNames = 60
+
 // maxRows is how many targets a menu lists.
 const maxRows = 12
 
 // A TrayRow is one target in the menu.
 type TrayRow struct {
-	Key   string // Target.Name as it is, for requests; never shown
-	Name  string // "Office gateway"
+	Key   string // Target.Name as it is, for requests; never shown. Empty: several targets, see Roots
+	Name  string // "Office gateway"; or what broke several, and below it their names
 	Words string // "The proxy refuses connections, since 12:00:05"
 	Look  Look
 }
@@ -70,6 +73,10 @@ func TrayOf(snaps []monitor.Snapshot, stalled []string, now time.Time, l Lang) T
 			worst = i
 		}
 	}
+	var roots []Root
+	if len(stalled) == 0 { // nothing that is told of a stalled one is known to be true
+		roots = Roots(snaps)
+	}
 	t.AllPaused, t.SomePaused = paused == len(snaps), paused > 0
 	if t.AllPaused {
 		t.Look = LookPaused
@@ -77,21 +84,38 @@ func TrayOf(snaps []monitor.Snapshot, stalled []string, now time.Time, l Lang) T
 		t.Text = l.Tell("state.idle")
 	} else {
 		t.Look = looks[worst]
-		t.tip(snaps[worst], up, now, l)
+		t.tip(snaps, worst, roots, up, now, l)
 	}
 
+	// What broke several targets is told once, with their names below it; then the targets one by one.
+	listed, told := 0, make([]bool, len(snaps))
+	row := func(r TrayRow) { t.Rows[t.NRows] = r; t.NRows++ }
+	for _, r := range roots {
+		if !r.Many() || t.NRows+2 > maxRows-2 { // the rest of the menu is for the others
+			continue
+		}
+		row(TrayRow{
+			Name: r.Explain(snaps, l).Sentence, Words: l.Say("tip.from", "time", l.Clock(r.Since(snaps), now)), Look: LookDown,
+		})
+		row(TrayRow{Name: r.Names(snaps, menuNames, l), Look: LookDown})
+		for _, i := range r.Members {
+			told[i] = true
+		}
+		listed += len(r.Members)
+	}
+	order = slices.DeleteFunc(order, func(i int) bool { return told[i] })
 	slices.SortStableFunc(order, func(a, b int) int { return int(rank(looks[b])) - int(rank(looks[a])) })
-	for _, i := range order[:min(len(order), maxRows)] {
+	for _, i := range order[:min(len(order), maxRows-t.NRows)] {
 		s := snaps[i]
-		t.Rows[t.NRows] = TrayRow{
+		row(TrayRow{
 			Key:   s.Target.Name,
 			Name:  Printable(s.Target.Name, 40),
 			Words: trayWords(s, looks[i], now, l),
 			Look:  looks[i],
-		}
-		t.NRows++
+		})
+		listed++
 	}
-	if rest := len(snaps) - maxRows; rest > 0 {
+	if rest := len(snaps) - listed; rest > 0 {
 		t.More = l.Say("menu.more", "n", strconv.Itoa(rest))
 	}
 	return t
@@ -105,8 +129,9 @@ func rank(k Look) Look {
 	return k
 }
 
-// tip writes the tooltip; s is the worst target.
-func (t *Tray) tip(s monitor.Snapshot, up int, now time.Time, l Lang) {
+// tip writes the tooltip; worst is the worst target.
+func (t *Tray) tip(snaps []monitor.Snapshot, worst int, roots []Root, up int, now time.Time, l Lang) {
+	s := snaps[worst]
 	name := Printable(s.Target.Name, 40)
 	switch t.Look {
 	case LookUnknown:
@@ -119,6 +144,9 @@ func (t *Tray) tip(s monitor.Snapshot, up int, now time.Time, l Lang) {
 			sentence = l.Say("down.why")
 		}
 		t.Text = l.Say("tip.line", "name", name, "sentence", sentence) + "\n"
+		if r, found := rootOf(roots, worst); found && r.Many() {
+			t.Text = r.Explain(snaps, l).Sentence + "\n" + r.Names(snaps, menuNames, l) + "\n"
+		}
 		if s.RetryAt.IsZero() {
 			t.Text += l.Say("tip.since", "time", l.Clock(brokenSince(s), now))
 		} else {

@@ -343,20 +343,111 @@ func attemptWords(a monitor.Attempt, l ui.Lang) (s string) {
 	return s
 }
 
+// A group is one target, or several that are broken by one cause.
+type group struct {
+	blocks []*block // the first speaks for all
+	root   ui.Root  // of several
+	snaps  []monitor.Snapshot
+}
+
+// groups puts together what is broken by one cause, at the place of the first of them.
+func groups(blocks []*block) []group {
+	var down []*block
+	var snaps []monitor.Snapshot
+	for _, b := range blocks {
+		if b.snapshot.State == monitor.Down {
+			down, snaps = append(down, b), append(snaps, b.snapshot)
+		}
+	}
+	among := map[*block]group{} // the group of each that is not alone
+	for _, r := range ui.Roots(snaps) {
+		if !r.Many() {
+			continue
+		}
+		g := group{blocks: []*block{down[r.Oldest]}, root: r, snaps: snaps}
+		for _, i := range r.Members {
+			if i != r.Oldest {
+				g.blocks = append(g.blocks, down[i])
+			}
+		}
+		for _, b := range g.blocks {
+			among[b] = g
+		}
+	}
+	var out []group
+	told := map[*block]bool{} // by what speaks for them
+	for _, b := range blocks {
+		g, found := among[b]
+		switch {
+		case !found:
+			out = append(out, group{blocks: []*block{b}})
+		case !told[g.blocks[0]]:
+			told[g.blocks[0]] = true
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// look is what a person sees of g.
+func (g group) look() ui.Look { return g.blocks[0].look() }
+
+// several draws what broke several targets, once, and names them.
+func (p *page) several(g group, d detail) []row {
+	v := p.see(g.blocks[0])
+	e := g.root.Explain(g.snaps, p.lang)
+	head := row{{p.glyphs.look[v.Look] + " ", inkOf(v.Look)}, {e.Sentence, inkOf(v.Look)}}
+	if d == oneLine {
+		if room := p.columns - head.columns() - columnsOf(v.Since) - 6; room > 16 {
+			head = append(head, span{"  " + g.root.Names(g.snaps, room/2, p.lang), muted})
+		}
+		return []row{p.spread(head, v.Since)}
+	}
+	var out []row
+	if p.columns-head.columns() < columnsOf(v.Since)+3 {
+		out = append(out, head)
+	} else {
+		out = append(out, p.spread(head, v.Since))
+	}
+	for _, l := range wrap(strings.TrimSpace(e.Remedy+" "+v.Also), p.columns-3) {
+		out = append(out, row{{"  " + l, normal}})
+	}
+	out = append(out, p.path(v)...)
+	room := 240 // characters for names
+	if d == full {
+		room = 2000
+	}
+	for _, l := range wrap(g.root.Names(g.snaps, room, p.lang), p.columns-3) {
+		out = append(out, row{{"  " + l, muted}})
+	}
+	return append(out, row{})
+}
+
 // layout fits all targets on the screen: as much of each as there is room for, more of the broken ones, and when not even
 // one line each fits the broken ones first. It returns the rows of the body and how many targets are out of sight.
 func (p *page) layout(blocks []*block, height int, offset *int) (out []row, hidden int) {
-	if len(blocks) <= height {
+	all := groups(blocks)
+	var alone []*block
+	for _, g := range all {
+		if len(g.blocks) == 1 {
+			alone = append(alone, g.blocks[0])
+		}
+	}
+	if len(all) <= height {
 		*offset = 0
-		nameColumns := p.nameColumns(blocks)
+		nameColumns := p.nameColumns(alone)
 		for _, level := range [...]struct{ broken, calm detail }{{full, full}, {full, brief}, {full, oneLine}, {brief, oneLine}, {oneLine, oneLine}} {
 			out, p.wait = nil, 0
-			for _, b := range blocks {
-				d := level.broken
-				if calm(b.look()) {
+			for _, g := range all {
+				d, b := level.broken, g.blocks[0]
+				if calm(g.look()) {
 					d = level.calm
 				}
-				out = append(out, p.rows(b, d, nameColumns)...)
+				if len(g.blocks) > 1 {
+					out = append(out, p.several(g, d)...)
+				} else {
+					out = append(out, p.rows(b, d, nameColumns)...)
+				}
 				p.shows(b)
 			}
 			if n := len(out); n > 0 && len(out[n-1]) == 0 {
@@ -367,17 +458,29 @@ func (p *page) layout(blocks []*block, height int, offset *int) (out []row, hidd
 			}
 		}
 	}
-	sorted := slices.Clone(blocks)
-	slices.SortStableFunc(sorted, func(a, b *block) int { return int(rank(b.look())) - int(rank(a.look())) })
-	*offset = min(max(0, *offset), max(0, len(sorted)-height))
-	seen := sorted[*offset:min(len(sorted), *offset+height)]
-	nameColumns := p.nameColumns(seen)
-	out, p.wait = nil, 0
-	for _, b := range seen {
-		out = append(out, p.rows(b, oneLine, nameColumns)...)
-		p.shows(b)
+	slices.SortStableFunc(all, func(a, b group) int { return int(rank(b.look())) - int(rank(a.look())) })
+	*offset = min(max(0, *offset), max(0, len(all)-height))
+	seen := all[*offset:min(len(all), *offset+height)]
+	alone = alone[:0]
+	for _, g := range seen {
+		if len(g.blocks) == 1 {
+			alone = append(alone, g.blocks[0])
+		}
 	}
-	return out, len(sorted) - len(out)
+	nameColumns := p.nameColumns(alone)
+	out, p.wait = nil, 0
+	for _, g := range seen {
+		if len(g.blocks) > 1 {
+			out = append(out, p.several(g, oneLine)...)
+		} else {
+			out = append(out, p.rows(g.blocks[0], oneLine, nameColumns)...)
+		}
+		p.shows(g.blocks[0])
+	}
+	for _, g := range slices.Concat(all[:*offset], all[*offset+len(seen):]) {
+		hidden += len(g.blocks)
+	}
+	return out, hidden
 }
 
 // nameColumns is the width that names get, so that what follows stands in one column.

@@ -82,6 +82,14 @@ func TestPictures(t *testing.T) {
 	silentProxy.Proxy = "http://proxy.example.net:3128"
 	silentProxy.Verdict = netcheck.Verdict{Cause: netcheck.ProxyUnreachable, Hop: netcheck.HopProxy, Also: []netcheck.Cause{netcheck.PathLost}}
 	silentProxy.Evidence = append(silentProxy.Evidence[:2:2], netcheck.Evidence{Time: noon, Hop: netcheck.HopProxy, Seen: netcheck.SeenSilent})
+	one := []monitor.Snapshot{up("first")}
+	for i := range 30 {
+		s := down(fmt.Sprintf("behind %02d", i))
+		s.Verdict = netcheck.Verdict{Cause: netcheck.GatewayUnreachable, Hop: netcheck.HopGateway, Interface: "eth0", Gateway: s.Way.Gateway}
+		s.Evidence = append(s.Evidence[:1:1], netcheck.Evidence{Time: noon, Hop: netcheck.HopGateway, Seen: netcheck.SeenSilent})
+		one = append(one, s)
+	}
+	one = append(one, down("redis"))
 	many := []monitor.Snapshot{}
 	for i := range 40 {
 		s := up(fmt.Sprintf("target %02d", i))
@@ -106,6 +114,9 @@ func TestPictures(t *testing.T) {
 		{"mixed-low", 100, 12, english, []monitor.Snapshot{up("first"), down("office"), suspect, paused}},
 		{"proxy-unreachable", 100, 20, english, []monitor.Snapshot{silentProxy}},
 		{"proxy-unreachable-zh", 100, 20, Live{Lang: ui.Chinese, Glyphs: Drawn()}, []monitor.Snapshot{silentProxy}},
+		{"one-cause", 100, 30, english, one},
+		{"one-cause-low", 80, 9, english, one},
+		{"one-cause-zh", 100, 16, Live{Lang: ui.Chinese, Glyphs: Drawn()}, one},
 		{"many", 80, 16, english, many},
 		{"hostile", 100, 20, english, []monitor.Snapshot{hostile}},
 		{"note", 100, 8, Live{Lang: ui.English, Glyphs: Drawn(), Note: "this is a demo"}, []monitor.Snapshot{up("demo")}},
@@ -262,6 +273,23 @@ func TestWorthALine(t *testing.T) {
 	} {
 		if got := (Lines{}).Worth(c.event); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestStillTellsACauseOnce(t *testing.T) {
+	var snaps []monitor.Snapshot
+	for i := range 3 {
+		s := down(fmt.Sprintf("behind %d", i))
+		s.Verdict = netcheck.Verdict{Cause: netcheck.GatewayUnreachable, Hop: netcheck.HopGateway, Interface: "eth0", Gateway: s.Way.Gateway}
+		snaps = append(snaps, s)
+	}
+	for _, w := range []Still{{Lang: ui.English, Plain: true}, {Lang: ui.English, Glyphs: ASCII(), Columns: 80}} {
+		got := string(w.AppendRoot(nil, ui.Roots(snaps)[0], snaps, noon))
+		for _, want := range []string{"The gateway 192.0.2.1 does not answer: 3 targets", "broken since 12:00:05", "behind 0, behind 1, behind 2\n", "Check the router"} {
+			if strings.Count(got, want) != 1 {
+				t.Errorf("%q is not there once:\n%s", want, got)
+			}
 		}
 	}
 }

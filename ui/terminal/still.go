@@ -32,14 +32,41 @@ func (w Still) Append(buf []byte, s monitor.Snapshot, now time.Time) []byte {
 	if w.Plain {
 		return w.plain(buf, v)
 	}
-	for _, r := range p.rows(b, full, min(columnsOf(v.Name), w.Columns/2)) {
-		if len(r) > 0 {
-			line := r.render(w.Columns, w.Colour)
-			if w.Glyphs.ascii {
-				line = ascii.Replace(line)
+	return w.render(buf, p.rows(b, full, min(columnsOf(v.Name), w.Columns/2)))
+}
+
+// AppendRoot appends several targets that are broken by one cause; snaps are those that ui.Roots was given.
+func (w Still) AppendRoot(buf []byte, r ui.Root, snaps []monitor.Snapshot, now time.Time) []byte {
+	if w.Columns <= 0 {
+		w.Columns = 100
+	}
+	g := group{root: r, snaps: snaps, blocks: []*block{{snapshot: snaps[r.Oldest]}}}
+	p := &page{lang: w.Lang, glyphs: w.Glyphs, columns: w.Columns, now: now}
+	if w.Plain {
+		v := p.see(g.blocks[0])
+		e := r.Explain(snaps, w.Lang)
+		buf = append(append(append(append(buf, e.Sentence...), w.Lang.Say("comma")...), v.Since...), '\n')
+		for _, text := range []string{e.Remedy, v.Also, v.PathSeen, r.Names(snaps, 1<<20, w.Lang)} {
+			if text != "" {
+				buf = append(append(append(buf, "  "...), text...), '\n')
 			}
-			buf = append(append(buf, line...), '\n')
 		}
+		return buf
+	}
+	return w.render(buf, p.several(g, full))
+}
+
+// render appends rows as lines.
+func (w Still) render(buf []byte, rows []row) []byte {
+	for _, r := range rows {
+		if len(r) == 0 {
+			continue
+		}
+		line := r.render(w.Columns, w.Colour)
+		if w.Glyphs.ascii {
+			line = ascii.Replace(line)
+		}
+		buf = append(append(buf, line...), '\n')
 	}
 	return buf
 }

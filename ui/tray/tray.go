@@ -236,7 +236,9 @@ func (t *Tray) act(c click, now time.Time) {
 			call(a.Open)
 		}
 	case clickRow:
-		if a.ReconnectTarget != nil && c.look != ui.LookUp && c.look != ui.LookPaused {
+		if c.key == "" { // a cause of several: all that is broken
+			call(a.Reconnect)
+		} else if a.ReconnectTarget != nil && c.look != ui.LookUp && c.look != ui.LookPaused {
 			a.ReconnectTarget(c.key)
 		} else {
 			call(a.Open)

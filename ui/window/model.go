@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -473,6 +474,11 @@ func (m *model) screen(now time.Time) (*screen, time.Duration) {
 	}
 	ui.Share(views, snaps)
 	s.view = views[s.chosen]
+	for _, r := range ui.Roots(snaps) {
+		if r.Many() && s.view.Look == ui.LookDown && slices.Contains(r.Members, s.chosen) {
+			s.view.Also = strings.TrimPrefix(s.view.Also+l.Say("path.space")+l.Say("root.same", "n", n(len(r.Members))), l.Say("path.space"))
+		}
+	}
 	s.own = m.known && slices.ContainsFunc(m.settings.Targets, func(t monitor.Target) bool { return t.Name == chosen })
 	s.isDemo = m.known && m.demo && m.settings.Demo && !s.own
 	m.tables(s)

@@ -475,6 +475,23 @@ func TestNothingIsDrawnWhenNothingChanged(t *testing.T) {
 	}
 }
 
+// What breaks several targets is one cause, and the window says so.
+func TestOneCauseForSeveral(t *testing.T) {
+	snaps := throughProxy(netcheck.ProxyRefused, nil, netcheck.Evidence{Hop: netcheck.HopProxy, Seen: netcheck.SeenRefused})
+	second := snaps[0]
+	second.Target.Name = "Build server"
+	snaps[1] = second
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), snaps...)
+	if got := d.last.view.Also; got != "One cause for 2 targets" {
+		t.Errorf("beside the verdict: %q", got)
+	}
+	d.open("Team chat")
+	d.draws()
+	if got := d.last.view.Also; got != "" {
+		t.Errorf("beside a target that is up: %q", got)
+	}
+}
+
 func TestTheCountdownRuns(t *testing.T) {
 	snaps := fiveTargets()
 	snaps[0] = downTarget(snaps[0])
