@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"holdfast/internal/config"
+	"holdfast/internal/dial"
 	"holdfast/monitor"
 	"holdfast/ui"
 )
@@ -24,6 +27,9 @@ import (
 const tryAfter = 700 * time.Millisecond
 
 var heartbeats = [...]string{"none", "echo", "line"}
+
+// ways are the kinds of way; the schemes of a proxy are socks5h too.
+var ways = [...]string{"direct", "http", "socks5", "system"}
 
 // A trial is what has become of the present fields.
 type trial uint8
@@ -43,7 +49,8 @@ type dialog struct {
 
 	// What the fields say, kept here so that the dialog survives another theme.
 	name, address, interval, send, expect string
-	heartbeat                             int
+	proxy, user                           string // of the way: host:port, and whom the proxy is told
+	way, heartbeat                        int
 	named                                 bool // the name was typed, not taken from the address
 
 	state  trial
@@ -63,6 +70,8 @@ type dialog struct {
 	title   *label
 	labels  map[string]*label
 	fields  map[string]*field
+	ways    *segments
+	wayHint *label
 	segs    *segments
 	hint    *label
 	box     *canvas.Rectangle
@@ -108,8 +117,46 @@ func (w *Window) editTarget() {
 			d.heartbeat = i
 		}
 	}
+	d.way, d.proxy, d.user = wayFields(t.Via)
 	w.dialog = d
 	d.rebuild()
+}
+
+// wayFields takes a way apart into what the dialog shows of it.
+func wayFields(s string) (way int, proxy, user string) {
+	v, err := dial.ParseVia(s)
+	if err != nil {
+		return 1, s, "" // it is shown as it is, to be corrected
+	}
+	if way = slices.Index(ways[:], strings.TrimSuffix(v.Scheme(), "h")); way < 0 {
+		way = 0
+	}
+	if !v.IsProxy() {
+		return way, "", ""
+	}
+	return way, net.JoinHostPort(v.Host(), strconv.Itoa(int(v.Port()))), v.User()
+}
+
+// via is what the fields say of the way, as the settings have it. What they took from the settings stays as it was written
+// there.
+func (d *dialog) via() string {
+	proxy, user := strings.TrimSpace(d.proxy), strings.TrimSpace(d.user)
+	if way, p, u := wayFields(d.before.Via); way == d.way && (p == proxy && u == user || ways[way] == "direct" || ways[way] == "system") {
+		return d.before.Via
+	}
+	switch ways[d.way] {
+	case "direct":
+		return "direct"
+	case "system":
+		return "system"
+	}
+	if strings.Contains(proxy, "://") { // pasted whole: it says itself of which kind it is
+		return proxy
+	}
+	if user != "" {
+		proxy = url.User(user).String() + "@" + proxy
+	}
+	return ways[d.way] + "://" + proxy
 }
 
 // A shade darkens what is behind a dialog and takes the clicks that miss it.
@@ -146,7 +193,7 @@ func (d *dialog) rebuild() {
 	for _, one := range []struct {
 		key   string
 		value *string
-	}{{"address", &d.address}, {"name", &d.name}, {"interval", &d.interval}, {"send", &d.send}, {"expect", &d.expect}} {
+	}{{"address", &d.address}, {"name", &d.name}, {"interval", &d.interval}, {"proxy", &d.proxy}, {"user", &d.user}, {"send", &d.send}, {"expect", &d.expect}} {
 		text := *one.value
 		if one.key == "send" || one.key == "expect" {
 			text = escape(text)
@@ -166,6 +213,18 @@ func (d *dialog) rebuild() {
 		d.labels[key] = newText(w.say("dialog."+key), fontSmallB, p.text)
 		objects = append(objects, f, d.labels[key].Text)
 	}
+	d.labels["way"] = newText(w.say("dialog.way"), fontSmallB, p.text)
+	kinds := make([]string, len(ways))
+	for i, kind := range ways {
+		kinds[i] = w.say("dialog.way." + kind)
+	}
+	d.ways = newSegments(p, kinds, d.way, func(i int) {
+		d.way = i
+		d.wayHint.set(w.lang.Tell("dialog.way." + ways[i]))
+		d.changed("way")
+		d.relay()
+	})
+	d.wayHint = newText(w.lang.Tell("dialog.way."+ways[d.way]), fontSmall, p.muted)
 	d.labels["heartbeat"] = newText(w.say("dialog.heartbeat"), fontSmallB, p.text)
 	words := make([]string, len(heartbeats))
 	for i, h := range heartbeats {
@@ -187,7 +246,7 @@ func (d *dialog) rebuild() {
 	d.cancelB = newButton(p, outlined, w.say("button.cancel"), "", d.close)
 	d.save = newButton(p, primary, w.say("button.save"), "", d.submit)
 	d.problem = newParagraph(fontSmall, p.tone(ui.LookDown).ink, 3)
-	objects = append(objects, d.labels["heartbeat"].Text, d.segs, d.hint.Text, d.box, d.head.Text, d.said.box, d.strip)
+	objects = append(objects, d.labels["way"].Text, d.ways, d.wayHint.Text, d.labels["heartbeat"].Text, d.segs, d.hint.Text, d.box, d.head.Text, d.said.box, d.strip)
 	d.page = container.New(column{
 		min:    func() fyne.Size { return fyne.NewSize(0, d.run(d.inner)) },
 		layout: func(s fyne.Size) { d.run(s.Width) },
@@ -265,16 +324,33 @@ func (d *dialog) run(width float32) float32 {
 		put2("interval", x, y+80, width)
 		y += 160
 	}
-	d.labels["heartbeat"].place(x, y, width, 18)
-	segs := min(d.segs.MinSize().Width, width)
-	put(d.segs, x, y+24, segs, 40)
-	if room := width - segs - 16; room >= 240 {
-		d.hint.place(x+segs+16, y+24, room, 40)
-		y += 80
-	} else {
-		d.hint.place(x, y+68, width, 18)
-		y += 98
+	choice := func(key string, segs *segments, hint *label) {
+		d.labels[key].place(x, y, width, 18)
+		w := min(segs.MinSize().Width, width)
+		put(segs, x, y+24, w, 40)
+		if room := width - w - 16; room >= 240 {
+			hint.place(x+w+16, y+24, room, 40)
+			y += 80
+		} else {
+			hint.place(x, y+68, width, 18)
+			y += 98
+		}
 	}
+	choice("way", d.ways, d.wayHint)
+	proxied := ways[d.way] == "http" || ways[d.way] == "socks5"
+	setVisible(proxied, d.fields["proxy"], d.fields["user"], d.labels["proxy"].Text, d.labels["user"].Text)
+	if proxied {
+		if two {
+			put2("proxy", x, y, half)
+			put2("user", x+half+16, y, half)
+			y += 80
+		} else {
+			put2("proxy", x, y, width)
+			put2("user", x, y+80, width)
+			y += 160
+		}
+	}
+	choice("heartbeat", d.segs, d.hint)
 	line := heartbeats[d.heartbeat] == "line"
 	setVisible(line, d.fields["send"], d.fields["expect"], d.labels["send"].Text, d.labels["expect"].Text)
 	if line {
@@ -365,6 +441,7 @@ func (d *dialog) target() (monitor.Target, error) {
 	if t.Heartbeat == "line" {
 		t.Send, t.Expect = d.send, d.expect
 	}
+	t.Via = d.via()
 	t.Interval = 0
 	if text := strings.ReplaceAll(strings.TrimSpace(d.interval), " ", ""); text != "" {
 		interval, err := time.ParseDuration(text)
@@ -373,7 +450,7 @@ func (d *dialog) target() (monitor.Target, error) {
 		}
 		t.Interval = interval
 	}
-	return t, t.Check()
+	return t, config.Check(t)
 }
 
 // stop ends the trial that is under way.
@@ -686,6 +763,8 @@ func unescape(s string) string {
 // fieldText is the name of a setting as the dialog has it; "" for one that it does not show.
 func fieldText(field string, l ui.Lang) string {
 	switch field {
+	case "via":
+		return l.Say("dialog.way")
 	case "name", "address", "interval", "send", "expect", "heartbeat":
 		return l.Say("dialog." + field)
 	}

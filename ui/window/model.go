@@ -543,6 +543,7 @@ func length(d time.Duration, l ui.Lang) string {
 // errorText puts what a request came back with into words.
 func errorText(err error, l ui.Lang) string {
 	var e *control.Error
+	var setting *config.Error
 	switch {
 	case errors.As(err, &e):
 		if e.Field != "" {
@@ -551,6 +552,10 @@ func errorText(err error, l ui.Lang) string {
 			}
 		}
 		return ui.Printable(e.Msg, 300)
+	case errors.As(err, &setting):
+		if text := fieldText(setting.Key, l); text != "" {
+			return l.Say("path.entry", "name", text, "text", ui.Printable(setting.Msg, 300))
+		}
 	case errors.Is(err, control.ErrNotRunning), errors.Is(err, context.DeadlineExceeded):
 		return l.Tell("state.unknown.window")
 	}

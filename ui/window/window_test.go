@@ -412,9 +412,20 @@ func TestGoldenPictures(t *testing.T) {
 			d.model.change(func() { d.model.lost = d.clock.Add(-3 * time.Second) })
 			d.draws()
 		}},
+		{"edit-proxy-light", theme.VariantLight, ui.English, fyne.NewSize(1000, 760), viaProxy, func(d *desk) {
+			d.editTarget()
+			d.dialog.fields["user"].SetText("me")
+		}},
+		{"edit-proxy-dark-zh", theme.VariantDark, ui.Chinese, fyne.NewSize(480, 640), viaProxy, func(d *desk) {
+			d.open("Office gateway")
+			d.editTarget()
+		}},
 		{"add-dark", theme.VariantDark, ui.English, fyne.NewSize(1000, 720), fiveTargets(), func(d *desk) { d.addTarget() }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.lang == ui.Chinese && !hasChinese() { // looking sets a theme: before the desk sets its own
+				t.Skip("no font with Chinese characters: install fonts-noto-cjk")
+			}
 			d := newDesk(t, c.v, c.lang, c.size)
 			if c.name == "demo-light" {
 				d.client.settings.Demo = true
@@ -427,9 +438,6 @@ func TestGoldenPictures(t *testing.T) {
 			if c.do != nil {
 				c.do(d)
 				d.draws()
-			}
-			if c.lang == ui.Chinese && !hasChinese() {
-				t.Skip("no font with Chinese characters: install fonts-noto-cjk")
 			}
 			d.golden(c.name)
 		})
@@ -472,6 +480,59 @@ func TestNothingIsDrawnWhenNothingChanged(t *testing.T) {
 	d.step()
 	if d.drawn != before+1 || d.list.rows[0].figure.whole != "60 ms" {
 		t.Errorf("drawn %d times; the row says %q", d.drawn-before, d.list.rows[0].figure.whole)
+	}
+}
+
+func TestTheWayInTheDialog(t *testing.T) {
+	for name, c := range map[string]struct {
+		before      string
+		way         int
+		proxy, user string
+		want, wrong string // the way, or what is said of it
+	}{
+		"direct from nothing":           {"", 0, "", "", "", ""},
+		"direct stays as it is written": {"direct", 0, "", "", "direct", ""},
+		"an HTTP proxy":                 {"", 1, " proxy.example.net:3128 ", "", "http://proxy.example.net:3128", ""},
+		"a SOCKS proxy with a user":     {"", 2, "192.0.2.9", "me@home", "socks5://me%40home@192.0.2.9", ""},
+		"system":                        {"direct", 3, "", "", "system", ""},
+		"back to direct":                {"http://proxy.example.net:3128", 0, "", "", "direct", ""},
+		"an untouched way":              {"socks5h://me@proxy.example.net", 2, "proxy.example.net:1080", "me", "socks5h://me@proxy.example.net", ""},
+		"another user":                  {"socks5h://me@proxy.example.net", 2, "proxy.example.net:1080", "you", "socks5://you@proxy.example.net:1080", ""},
+		"pasted whole":                  {"", 1, "socks5://proxy.example.net", "", "socks5://proxy.example.net", ""},
+		"no proxy yet":                  {"", 1, "", "", "", "Way: host: it is missing"},
+		"a bad port":                    {"", 1, "proxy.example.net:99999", "", "", "Way: port: a number from 1 to 65535"},
+		"a password":                    {"", 1, "me:s3same@proxy.example.net", "", "", "Way: the settings keep no password"},
+		"a password and a user":         {"", 1, "proxy.example.net", "me:s3same", "http://me%3As3same@proxy.example.net", "Way: user: a colon"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			snaps := fiveTargets()[:1]
+			snaps[0].Target.Via = c.before
+			d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 800), snaps...)
+			d.editTarget()
+			d.dialog.ways.pick(c.way)
+			d.dialog.fields["proxy"].SetText(c.proxy)
+			d.dialog.fields["user"].SetText(c.user)
+			if shown := d.dialog.fields["proxy"].Visible(); shown != (c.way == 1 || c.way == 2) {
+				t.Errorf("the proxy's field is visible: %v", shown)
+			}
+			got, err := d.dialog.target()
+			if c.wrong != "" {
+				if err == nil || !d.dialog.save.off || !strings.HasPrefix(d.dialog.said.whole, c.wrong) || strings.Contains(d.dialog.said.whole, "s3same") {
+					t.Errorf("%v; save off %v, said %q", err, d.dialog.save.off, d.dialog.said.whole)
+				}
+				return
+			}
+			if err != nil || got.Via != c.want {
+				t.Errorf("%q, %v, want %q", got.Via, err, c.want)
+			}
+		})
+	}
+	for via, want := range map[string]string{
+		"": "0  ", "direct": "0  ", "system": "3  ", "http://proxy": "1 proxy:80 ", "socks5h://me@[2001:db8::1]": "2 [2001:db8::1]:1080 me",
+	} {
+		if way, proxy, user := wayFields(via); fmt.Sprintf("%d %s %s", way, proxy, user) != want {
+			t.Errorf("%q is shown as %d %q %q", via, way, proxy, user)
+		}
 	}
 }
 
