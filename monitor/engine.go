@@ -52,6 +52,8 @@ const (
 	secondSYN         = 400 * time.Millisecond
 	nameSilence       = 1100 * time.Millisecond
 	attemptLimit      = 2100 * time.Millisecond
+	// firstAnswer: a server that accepts at once may be slow; its silence is named this long after the first SYN.
+	firstAnswer = 1350 * time.Millisecond
 	// silenceReplaces: silence replaces a cause that is shown only this long into a round.
 	silenceReplaces = 2 * time.Second
 

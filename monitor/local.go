@@ -38,7 +38,9 @@ func (m *Monitor) linkNews() {
 	if t != nil && t.local.Broken() && state.Broken() && m.s.State == Down && t.dst.IsValid() && m.timers[timerRepaired] == 0 {
 		// The old way is broken still; a new one may be there.
 		if nw, err := m.hub.sys.egress(t.dst.Addr()); err == nil && nw.Index != 0 && nw != *w &&
-			!m.hub.judge(nw, 5*time.Millisecond).Broken() && t.dials == 0 && !t.attempting && m.timers[timerRetry] > now+knockEvery {
+			!m.hub.judge(nw, 5*time.Millisecond).Broken() && t.dials == 0 && !t.attempting &&
+			m.timers[timerRetry] > now+settleAfterRepair && (nw != t.other || m.timers[timerRetry] > now+knockEvery) {
+			t.other = nw
 			m.set(timerRetry, now+settleAfterRepair)
 		}
 	}

@@ -163,13 +163,19 @@ func (m *Monitor) approachAddr(now time.Duration, addr netip.Addr) {
 		m.enterLocal(now, state)
 		return
 	}
-	if t.facts.HadSession && w.Index != t.facts.Way.Index && (t.local.Broken() && t.reread || m.sessionWayBroken(now)) {
-		// Another way is there: it may work, so it is tried, but it proves nothing about the one that broke.
-		m.dialFresh(now)
-		m.armAttempt(now)
-		return
+	moved := false
+	if old := t.facts.Way; t.facts.HadSession && !sameWay(old, w) && (t.local.Broken() && t.reread || m.sessionWayBroken(now)) {
+		if t.local != netcheck.LinkAddressChanged && t.local != netcheck.LinkGone || w.Interface != old.Interface {
+			// Another way is there: it may work, so it is tried, but it proves nothing about the one that broke.
+			m.dialFresh(now)
+			m.armAttempt(now)
+			return
+		}
+		// A new address, or a new adapter in the place of the old: that way never comes back, and the session with it.
+		m.dropSession()
+		t.facts.Session, moved = netcheck.Silent, true
 	}
-	if !t.facts.HadSession || t.facts.Way.Index != w.Index || !t.local.Broken() {
+	if !t.facts.HadSession || t.facts.Way.Index != w.Index || !t.local.Broken() || moved {
 		t.facts.Way = w
 		m.setWay(w)
 		m.edit().Way = w
@@ -178,6 +184,11 @@ func (m *Monitor) approachAddr(now time.Duration, addr netip.Addr) {
 	m.noteWay(w)
 	m.dialFresh(now)
 	m.armAttempt(now)
+}
+
+// sameWay reports whether both lead over the same interface and gateway from the same address.
+func sameWay(a, b netcheck.Way) bool {
+	return a.Index == b.Index && a.Gateway == b.Gateway && a.Source == b.Source
 }
 
 // sessionWayBroken judges the way that the old session was opened on; a break is entered.

@@ -23,6 +23,7 @@ type trouble struct {
 	facts  netcheck.Facts
 	local  netcheck.LinkState // the break on this computer, as last read; LinkWhole or LinkUnknown when none
 	reread bool               // local was read twice
+	other  netcheck.Way       // a way that appeared beside the broken one, and was tried at once
 
 	dst       netip.AddrPort // what is dialled
 	others    []netip.Addr   // further addresses of the name, tried beside it
@@ -227,11 +228,15 @@ func (m *Monitor) decide(now time.Duration) {
 			patience = secondLook - 20*time.Millisecond // the session is the other witness
 		}
 		patience += 2 * min(t.freshTook, 500*time.Millisecond) // on a long way the answer takes its time
-		if now-t.freshAt >= patience {
+		until := t.freshAt + patience
+		if m.s.State == Connecting && !t.facts.HadSession {
+			until = max(until, t.round+firstAnswer)
+		}
+		if now >= until {
 			t.facts.FreshBeat = netcheck.Silent
 			m.note(netcheck.HopService, m.s.Target.Address, netcheck.SeenSilent, 0, fmt.Sprintf("accepts a new connection and does not answer for %v", (now-t.freshAt).Round(10*time.Millisecond)))
 		} else {
-			m.set(timerDecide, t.freshAt+patience)
+			m.set(timerDecide, until)
 		}
 	}
 	if t.freshSess != nil {
