@@ -143,12 +143,12 @@ func TestIntegrationFrugal(t *testing.T) {
 			{"whole", func(*testing.T, *chain) {}, 3, 1, 6},
 			{"next hop gone", func(t *testing.T, c *chain) {
 				must(t, netlink.NeighSet(&netlink.Neigh{LinkIndex: c.way.Index, IP: c.at[0].AsSlice(), State: netlink.NUD_PERMANENT, HardwareAddr: net.HardwareAddr{2, 0, 0, 0, 0, 9}}))
-			}, 5, 6, 0},
-			{"cut behind the next hop", func(t *testing.T, c *chain) { c.swallow(t, 1) }, 3, 6, 0},
-			{"cut behind the third station", func(t *testing.T, c *chain) { c.swallow(t, 3) }, 3, 8, 3},
-			{"cut behind the last station", func(t *testing.T, c *chain) { c.swallow(t, 5) }, 3, 10, 5},
-			{"one station is silent as ever", func(t *testing.T, c *chain) { c.hush(t, 2); c.swallow(t, 3) }, 3, 8, 3},
-			{"two in a row are silent as ever", func(t *testing.T, c *chain) { c.hush(t, 2); c.hush(t, 3); c.swallow(t, 4) }, 3, 9, 4},
+			}, 5, 5, 0},
+			{"cut behind the next hop", func(t *testing.T, c *chain) { c.swallow(t, 1) }, 3, 5, 0},
+			{"cut behind the third station", func(t *testing.T, c *chain) { c.swallow(t, 3) }, 3, 7, 3},
+			{"cut behind the last station", func(t *testing.T, c *chain) { c.swallow(t, 5) }, 3, 9, 5},
+			{"one station is silent as ever", func(t *testing.T, c *chain) { c.hush(t, 2); c.swallow(t, 3) }, 3, 7, 3},
+			{"two in a row are silent as ever", func(t *testing.T, c *chain) { c.hush(t, 2); c.hush(t, 3); c.swallow(t, 5) }, 3, 9, 5},
 			{"own network, nobody there", func(t *testing.T, c *chain) {
 				c.dst, c.way.Gateway, c.way.Destination = c.neighbor, netip.Addr{}, c.neighbor
 				must(t, netlink.NeighSet(&netlink.Neigh{LinkIndex: c.way.Index, IP: c.neighbor.AsSlice(), State: netlink.NUD_PERMANENT, HardwareAddr: net.HardwareAddr{2, 0, 0, 0, 0, 9}}))

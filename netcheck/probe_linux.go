@@ -113,8 +113,8 @@ func askGatewayUDP(ctx context.Context, w Way) GatewayAnswer {
 // learnt, from this goroutine. It returns when the host has answered or ctx ends, with all that was learnt; then Host is
 // Silent unless the host answered, and Unreachable when nothing could be sent.
 //
-// A host that is near costs one packet, one on the own network two when it is silent, a way that is dead behind its
-// first station six, and no way more than eleven.
+// A host that is near costs one packet, one on the own network two when it is silent, a way that is dead behind the next
+// hop five, and no way more than nine.
 func AskPath(ctx context.Context, w Way, dst netip.AddrPort, report func(PathAnswer)) PathAnswer {
 	ctx, cancel := context.WithTimeout(ctx, longestAsk)
 	defer cancel()
@@ -202,10 +202,7 @@ func (p *udpProbe) askStations(ctx context.Context, learnt <-chan PathAnswer) {
 			deepest = max(deepest, a.TTL)
 		case <-again.C:
 			p.send(host, 1, 0)
-			if deepest+1 < next {
-				p.send(host, 1, deepest+1)
-			}
-			more++ // two stations in a row may be silent as ever
+			more++ // two stations in a row may be silent as ever, and a short hole may have swallowed both questions
 		}
 	}
 }
