@@ -76,6 +76,13 @@ func TestThroughAProxy(t *testing.T) {
 			[2][]string{{"The proxy takes connections but stays silent"}, {"代理接受连接但没有回音"}},
 		},
 		{
+			"a stopped proxy, and nothing else was asked", netcheck.ProxyHung, nil, routed,
+			[]netcheck.Evidence{proxy(netcheck.SeenSilent)},
+			"link=ok gateway=ok -ok- proxy=broken" + rest,
+			[2]string{"silent for 0:42", "0:42 无应答"},
+			[2][]string{{"If it never worked, check the kind of proxy too"}, {"也请检查代理类型"}},
+		},
+		{
 			"407", netcheck.ProxyAuthRequired, nil, routed,
 			[]netcheck.Evidence{link, proxy(netcheck.SeenRefused, 2*ms)},
 			"link=ok gateway=ok -ok- proxy=broken" + rest,
@@ -228,6 +235,9 @@ func TestThroughAProxy(t *testing.T) {
 					if st.Mark == Broken && st.Seen != c.broken[i] {
 						t.Errorf("%s: seen at the broken hop: %q, want %q", l, st.Seen, c.broken[i])
 					}
+					if st.Mark == OK && len(c.seen) == 1 && c.seen[0].Hop != st.Hop {
+						continue // nobody saw it itself
+					}
 					if asked := st.Mark != NotAsked && st.Mark != Unknown; asked != (st.When != "") && st.Mark != Unknown {
 						t.Errorf("%s: %s (%s) was seen at %q", l, st.Hop, st.Mark, st.When)
 					}
@@ -297,5 +307,15 @@ func TestThePathWithTimes(t *testing.T) {
 	}
 	if v := ViewOf(up(routed, saw(netcheck.HopLink, netcheck.SeenOK)), noon, English); v.PathSeen != v.Path {
 		t.Errorf("what holds now has no time: %q", v.PathSeen)
+	}
+}
+
+func TestAShortSilence(t *testing.T) {
+	s := viaProxy(down(netcheck.ProxyHung, routed, saw(netcheck.HopProxy, netcheck.SeenSilent)))
+	for after, want := range map[time.Duration]string{400 * time.Millisecond: "silent for 0.4 s", 3 * time.Second: "silent for 0:03", 42 * time.Second: "silent for 0:42"} {
+		s.BrokenSince = noon.Add(-after)
+		if v := ViewOf(s, noon, English); v.Stations[2].Seen != want {
+			t.Errorf("after %v: %q, want %q", after, v.Stations[2].Seen, want)
+		}
 	}
 }

@@ -61,6 +61,14 @@ func (c *clock) strip(v *View, s monitor.Snapshot) {
 			proved = i
 		}
 	}
+	if broken < len(strip) {
+		// Some causes are only found where something answered, whatever was seen last.
+		for i := range strip[:broken+1] {
+			if i == broken && spoke(s) || strip[i].Hop == netcheck.HopProxy && beyondProxy(s.Verdict.Cause) {
+				proved = max(proved, i)
+			}
+		}
+	}
 	if s.State == monitor.Up {
 		proved = len(strip) - 1
 	}
@@ -110,8 +118,8 @@ func (c *clock) strip(v *View, s monitor.Snapshot) {
 			st.Mark, st.Seen = OK, c.okText(st.Hop, s, e)
 		case i < proved || i == proved && s.State == monitor.Up:
 			st.Mark, st.Seen = OK, c.provedText(st.Hop, s)
-			if s.State != monitor.Up {
-				st.When = c.l.Clock(seen[strip[proved].Hop].Time, c.now)
+			if e := seen[strip[proved].Hop]; s.State != monitor.Up && fresh(e) {
+				st.When = c.l.Clock(e.Time, c.now)
 			}
 		case known && e.Seen == netcheck.SeenRefused:
 			st.Mark, st.Seen = Unknown, c.refusedText(e)
@@ -372,13 +380,35 @@ func (c *clock) brokenText(s monitor.Snapshot, e netcheck.Evidence) string {
 	case s.Verdict.Cause == netcheck.PathLost:
 		return c.l.Say("seen.silent.after")
 	case silent(s.Verdict.Cause) && !s.BrokenSince.IsZero():
-		return c.l.Say("seen.silent", "duration", c.l.Duration(c.since(s.BrokenSince, seconds)))
+		return c.l.Say("seen.silent", "duration", c.silence(s.BrokenSince))
 	}
 	// The station's name stands above: no need to say again who it is.
 	if code := "seen." + string(s.Verdict.Cause); c.l.Say(code) != code {
 		return c.l.Say(code)
 	}
 	return short(s.Verdict.Cause, c.l)
+}
+
+// spoke reports whether the cause of s means that something at the broken hop answered, or took a connection: the hops
+// before it let that through. What a proxy says of a server is no such answer.
+func spoke(s monitor.Snapshot) bool {
+	switch s.Verdict.Cause {
+	case netcheck.ProxyRefused, netcheck.ProxyClosed, netcheck.ProxyHung, netcheck.ProxyAuthRequired, netcheck.ProxyDenied,
+		netcheck.ProxyUpstreamFailed, netcheck.ProxyProtocolError:
+		return true
+	case netcheck.ServerRefused, netcheck.ServerClosed, netcheck.ServerReset, netcheck.ServerHung, netcheck.TLSFailed, netcheck.ProtocolError, netcheck.AuthFailed:
+		return s.Proxy == ""
+	}
+	return false
+}
+
+// beyondProxy reports a cause behind a proxy that is only found by a proxy that works.
+func beyondProxy(c netcheck.Cause) bool {
+	switch c.Hop() {
+	case netcheck.HopServer, netcheck.HopService:
+		return true
+	}
+	return c == netcheck.FlowLost
 }
 
 // silent reports a cause that means: asked, and nothing came back.
@@ -389,6 +419,14 @@ func silent(cause netcheck.Cause) bool {
 		return true
 	}
 	return false
+}
+
+// silence writes how long nothing was heard: "0.4 s", "0:42".
+func (c *clock) silence(since time.Time) string {
+	if c.now.Sub(since) < 3*time.Second {
+		return c.late(since)
+	}
+	return c.l.Duration(c.since(since, seconds))
 }
 
 // linkInto is the link into the broken hop. A hop that refuses is broken, the link into it is not: something answered.
