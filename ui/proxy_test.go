@@ -319,3 +319,44 @@ func TestAShortSilence(t *testing.T) {
 		}
 	}
 }
+
+func TestAReportOfAWayThroughAProxy(t *testing.T) {
+	s := viaProxy(down(netcheck.ProxyUnreachable, routed, saw(netcheck.HopLink, netcheck.SeenOK)))
+	s.Verdict.Evidence = []netcheck.Evidence{{Time: noon.Add(-40 * time.Second), Hop: netcheck.HopProxy, Where: "192.0.2.8:3128", Seen: netcheck.SeenSilent, Saw: "no answer to a new connection for 660ms"}}
+	s.Verdict.Also = []netcheck.Cause{netcheck.PathLost}
+	s.Target.Via, s.Remote, s.RTT, s.LegRTT = "http://me:s3same@proxy.example.net:3128", "192.0.2.8:3128", 24*time.Millisecond, 3*time.Millisecond
+	s.Outages = []monitor.Outage{{Start: s.BrokenSince, Verdict: s.Verdict, Attempts: 1}}
+	en, zh := Report(s, noon, English, "1.2.3, "+Platform()), Report(s, noon, Chinese, "1.2.3, "+Platform())
+	for _, want := range []string{
+		"Holdfast 1.2.3, ", ", go1.", "http://proxy.example.net:3128", "eth0 192.0.2.17", "192.0.2.1", "[proxy-unreachable]", "2026-11-21 12:00:05.000 +00:00",
+		"192.0.2.8:3128  no answer to a new connection for 660ms", "24 ms", "3 ms", "12:00:07.000",
+	} {
+		if !strings.Contains(en, want) || !strings.Contains(zh, want) {
+			t.Errorf("%q is missing in\n%s\n%s", want, en, zh)
+		}
+	}
+	for _, want := range []string{
+		"Way: http://proxy.example.net:3128\n", "From: eth0 192.0.2.17, gateway 192.0.2.1\n", "its network is disabled, its cable is out", "It may also be: path breaks off",
+		"Last round trip: 24 ms", "Round trip to the proxy: 3 ms", "\n! Proxy  proxy.example.net:3128  silent for 0:42", "\n  Server  gate.example.net:7000  not asked\n", "10 attempts",
+	} {
+		if !strings.Contains(en, want) {
+			t.Errorf("%q is missing in\n%s", want, en)
+		}
+	}
+	for _, want := range []string{"途径：http://proxy.example.net:3128\n", "网络被禁用、网线被拔出", "\n! 代理  ", "尝试 10 次"} {
+		if !strings.Contains(zh, want) {
+			t.Errorf("%q is missing in\n%s", want, zh)
+		}
+	}
+	if strings.Contains(en+zh, "s3same") {
+		t.Errorf("a password in the report:\n%s", en)
+	}
+	s.Target.Via = "system"
+	if en := Report(s, noon, English, "1"); !strings.Contains(en, "Way: http://proxy.example.net:3128, as the system has it\n") {
+		t.Errorf("no way as the system has it in\n%s", en)
+	}
+	s.Proxy = ""
+	if en := Report(s, noon, English, "1"); !strings.Contains(en, "Way: direct\n") {
+		t.Errorf("no direct way in\n%s", en)
+	}
+}

@@ -79,7 +79,11 @@ func Report(s monitor.Snapshot, now time.Time, l Lang, version string) string {
 	if !s.LastAnswer.IsZero() {
 		line("report.answer", stamp(s.LastAnswer, now))
 	}
-	line("report.rtt", v.RTT)
+	if s.State == monitor.Up {
+		line("report.rtt", v.RTT)
+	} else {
+		line("report.rtt.last", v.RTT)
+	}
 	if s.Proxy != "" {
 		line("report.leg", l.RTT(s.LegRTT))
 	}
@@ -135,12 +139,12 @@ func Report(s monitor.Snapshot, now time.Time, l Lang, version string) string {
 	if n := len(s.Outages); n > 0 {
 		fmt.Fprintf(&b, "\n%s\n", l.Say("head.outages"))
 		for _, o := range s.Outages[max(0, n-10):] {
-			end := now
+			end, attempts := now, s.Attempt
 			if !o.End.IsZero() {
-				end = o.End
+				end, attempts = o.End, o.Attempts
 			}
 			fmt.Fprintf(&b, "%s  %s  %s  %s\n", stamp(o.Start, now), l.Duration(end.Sub(o.Start)), OutageWord(o, l),
-				l.Say("attempt.so-far", "n", strconv.Itoa(o.Attempts)))
+				l.Say("report.attempts", "n", strconv.Itoa(attempts)))
 		}
 	}
 	if v.Keepalive != "" {

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,13 +111,4 @@ func (r Root) Names(snaps []monitor.Snapshot, max int, l Lang) string {
 		b.WriteString(name)
 	}
 	return b.String()
-}
-
-// rootOf returns the root that snapshot i belongs to.
-func rootOf(roots []Root, i int) (Root, bool) {
-	n := slices.IndexFunc(roots, func(r Root) bool { return slices.Contains(r.Members, i) })
-	if n < 0 {
-		return Root{}, false
-	}
-	return roots[n], true
 }

@@ -118,8 +118,11 @@ func TestTheTrayTellsARootOnce(t *testing.T) {
 	other.Target.Name = "Redis"
 	snaps = append(snaps, other)
 	got := TrayOf(snaps, nil, noon, English)
-	if want := "The gateway 192.0.2.1 does not answer: 100 targets\ntarget 0, target 1, target 2, target 3 and 96 more\nsince 11:59:47, next try 12:00:49"; got.Text != want {
+	if want := "The gateway 192.0.2.1 does not answer: 100 targets, since 11:59:47\nRedis: gate.example.net:7000 refuses connections, since 12:00:05"; got.Text != want {
 		t.Errorf("tooltip %q, want %q", got.Text, want)
+	}
+	if got, want := TrayOf(outage(100), nil, noon, English).Text, "The gateway 192.0.2.1 does not answer: 100 targets\ntarget 0, target 1, target 2, target 3 and 96 more\nsince 11:59:47, next try 12:00:49"; got != want {
+		t.Errorf("one cause: tooltip %q, want %q", got, want)
 	}
 	if got.Title != "Holdfast: 101 of 103 broken" {
 		t.Errorf("title %q", got.Title)
@@ -149,6 +152,9 @@ func TestTheTrayTellsARootOnce(t *testing.T) {
 		many = append(many, s)
 	}
 	v := TrayOf(many, nil, noon, English)
+	if lines := strings.Split(v.Text, "\n"); len(lines) != 4 || lines[3] != "and 17 more" {
+		t.Errorf("tooltip %q", v.Text)
+	}
 	if v.NRows != maxRows || v.Rows[10].Key == "" || v.More != "and 28 more" {
 		t.Errorf("%d rows, %q, the eleventh is %+v", v.NRows, v.More, v.Rows[10])
 	}

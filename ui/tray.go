@@ -144,8 +144,12 @@ func (t *Tray) tip(snaps []monitor.Snapshot, worst int, roots []Root, up int, no
 			sentence = l.Say("down.why")
 		}
 		t.Text = l.Say("tip.line", "name", name, "sentence", sentence) + "\n"
-		if r, found := rootOf(roots, worst); found && r.Many() {
-			t.Text = r.Explain(snaps, l).Sentence + "\n" + r.Names(snaps, menuNames, l) + "\n"
+		if slices.ContainsFunc(roots, Root.Many) {
+			if len(roots) > 1 {
+				t.Text = tipRoots(snaps, roots, now, l)
+				return
+			}
+			t.Text = roots[0].Explain(snaps, l).Sentence + "\n" + roots[0].Names(snaps, menuNames, l) + "\n"
 		}
 		if s.RetryAt.IsZero() {
 			t.Text += l.Say("tip.since", "time", l.Clock(brokenSince(s), now))
@@ -158,6 +162,28 @@ func (t *Tray) tip(snaps []monitor.Snapshot, worst int, roots []Root, up int, no
 		t.Title = l.Say("tip.plain", "text", lower(t.Look.Word(l), l))
 		t.Text = l.Say("tip.line", "name", name, "sentence", trayWords(s, t.Look, now, l))
 	}
+}
+
+// maxCauses is how many causes a tooltip tells.
+const maxCauses = 3
+
+// tipRoots tells several causes in a line each, what breaks most first.
+func tipRoots(snaps []monitor.Snapshot, roots []Root, now time.Time, l Lang) string {
+	roots = slices.Clone(roots)
+	slices.SortStableFunc(roots, func(a, b Root) int { return len(b.Members) - len(a.Members) })
+	var lines []string
+	for i, r := range roots {
+		if i == maxCauses {
+			lines = append(lines, l.Say("menu.more", "n", strconv.Itoa(len(roots)-i)))
+			break
+		}
+		sentence := r.Explain(snaps, l).Sentence
+		if !r.Many() {
+			sentence = l.Say("tip.line", "name", Printable(snaps[r.Oldest].Target.Name, 40), "sentence", sentence)
+		}
+		lines = append(lines, l.Say("row.broken", "sentence", sentence, "time", l.Clock(r.Since(snaps), now)))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func trayWords(s monitor.Snapshot, look Look, now time.Time, l Lang) string {
