@@ -195,6 +195,11 @@ func (m *Monitor) tunnelFailed(t *trouble, ctx context.Context, u *tunnel, reply
 	case errors.Is(err, dial.ErrProtocol):
 		t.facts.Tunnel, t.facts.Says = netcheck.Failed, netcheck.SaidNonsense
 		m.note(netcheck.HopProxy, where, netcheck.SeenBroken, took, de.Err.Error())
+	case de.Step == dial.StepReply && m.via.Scheme() != "http":
+		// It took the greeting and hangs up on the request: OpenSSH's -D says "no" in no other way.
+		says = dial.SaidFailed
+		t.facts.Tunnel, t.facts.Says, t.facts.TunnelLate = netcheck.Failed, says, took > lateReply
+		m.note(netcheck.HopProxy, where, netcheck.SeenAnswers, took, "hung up on the request for a tunnel")
 	case errors.Is(err, io.EOF):
 		t.facts.Tunnel = netcheck.Closed
 		m.note(netcheck.HopProxy, where, netcheck.SeenBroken, took, de.Err.Error())
@@ -226,7 +231,7 @@ func isPolicy(s netcheck.Said) bool {
 
 // needsName: the proxy may only have failed to look up the name.
 func needsName(s netcheck.Said) bool {
-	return s == dial.SaidName || s == dial.SaidFailed || s == dial.SaidHostUnreachable
+	return s == dial.SaidName || s == dial.SaidFailed || s == dial.SaidHostUnreachable || s == dial.SaidUnsupported
 }
 
 // askGoneAgain asks a proxy again that ended the session a moment ago and is no longer there; false when its time is

@@ -304,7 +304,7 @@ func TestBeforeConnectingThroughAProxy(t *testing.T) {
 		{"403", reply("HTTP/1.1 403 Filtered"), 10 * ms, netcheck.ProxyDenied},
 		{"500 at once", reply("HTTP/1.1 500 Unable to connect"), 10 * ms, netcheck.ProxyUpstreamFailed},
 		{"503 refused", reply("HTTP/1.1 503 x\r\nX-Squid-Error: ERR_CONNECT_FAIL 111"), 10 * ms, netcheck.ServerRefused},
-		{"504", reply("HTTP/1.1 504 Gateway Timeout"), 10 * ms, netcheck.ServerUnreachable},
+		{"504 at once", reply("HTTP/1.1 504 Gateway Timeout"), 10 * ms, netcheck.ProxyUpstreamFailed},
 		{"502 after 0.8 s", func(_ *world, p *fakeProxy) {
 			p.connect = func(int) (string, time.Duration) { return "HTTP/1.1 502 Bad Gateway\r\n\r\n", 800 * ms }
 		}, 1110 * ms, netcheck.ServerUnreachable},

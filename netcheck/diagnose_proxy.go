@@ -108,8 +108,9 @@ func tunnelRefused(f *Facts) finding {
 	case SaidNonsense:
 		return is(ProxyProtocolError)
 	case dial.SaidUnsupported:
-		// A web server says 400, 404, 405 or 501 to CONNECT. So may a proxy where it is switched off.
-		return is(ProxyProtocolError, ProxyDenied)
+		// A web server says 400, 404, 405 or 501 to CONNECT. So may a proxy where it is switched off; privoxy says 404 of
+		// a name that it does not find.
+		return unlessName(f, is(ProxyProtocolError, ProxyDenied))
 	case dial.SaidRefused:
 		return is(ServerRefused)
 	case dial.SaidTimeout:

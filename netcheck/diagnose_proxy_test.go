@@ -108,6 +108,7 @@ var proxyCases = []struct {
 	{"407", before().says(dial.SaidAuth), ProxyAuthRequired, nil},
 	{"403", connected(Closed).says(dial.SaidDenied), ProxyDenied, nil},
 	{"garbage", before().says(SaidNonsense), ProxyProtocolError, nil},
+	{"404, and the name is not known here either", before().says(dial.SaidUnsupported).with(func(f *Facts) { f.FarName, f.FarNameUnknown = Failed, true }), NameNotFound, []Cause{ProxyUpstreamFailed, ProxyProtocolError}},
 	{"a web server: 405", before().says(dial.SaidUnsupported), ProxyProtocolError, []Cause{ProxyDenied}},
 	{"squid: refused", before().says(dial.SaidRefused), ServerRefused, nil},
 	{"SOCKS 5 while the look-up is under way", before().says(dial.SaidRefused).name(Asked), ServerRefused, nil},

@@ -203,7 +203,7 @@ func TestReplySays(t *testing.T) {
 		{"500", Reply{Status: 500}, SaidFailed, HopProxy},
 		{"502", Reply{Status: 502}, SaidFailed, HopProxy},
 		{"503", Reply{Status: 503}, SaidFailed, HopProxy},
-		{"504", Reply{Status: 504}, SaidTimeout, HopServer},
+		{"504, which ncat says at once and of a refusal too", Reply{Status: 504}, SaidFailed, HopProxy},
 		{"a redirect", Reply{Status: 302}, SaidFailed, HopProxy},
 		{"a status nobody defined", Reply{Status: 999}, SaidFailed, HopProxy},
 		{"squid, refused", Reply{Status: 503, SquidError: "ERR_CONNECT_FAIL", SquidErrno: 111}, SaidRefused, HopServer},

@@ -110,8 +110,6 @@ func (r Reply) httpSays() Said {
 		return SaidAuth
 	case 403, 451:
 		return SaidDenied
-	case 504:
-		return SaidTimeout
 	case 400, 404, 405, 501:
 		return SaidUnsupported
 	}
