@@ -583,7 +583,7 @@ func (d *dialog) refresh() {
 	case failed:
 		d.head.set(w.say("dialog.failed"))
 		if d.seen {
-			said = d.view.Sentence + w.say("path.space") + d.view.Remedy
+			said = strings.TrimSpace(d.view.Sentence + w.say("path.space") + d.view.Remedy + " " + d.view.Also)
 		}
 	}
 	d.head.paint(w.p.text)
