@@ -120,7 +120,7 @@ func (w *child) raiseOrStart() (ended chan struct{}, said *words, err error) {
 	if w.stdin, err = cmd.StdinPipe(); err != nil {
 		return nil, nil, fmt.Errorf("opening the window: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err := punctual(cmd.Start); err != nil {
 		return nil, nil, fmt.Errorf("opening the window: %w", err)
 	}
 	w.process, w.ended = cmd.Process, make(chan struct{})

@@ -19,7 +19,11 @@ import (
 	"holdfast/ui"
 )
 
-func main() { os.Exit(run(takeArgs()[1:])) }
+func main() {
+	args := takeArgs()
+	sleepLoosely(args)
+	os.Exit(run(args[1:]))
+}
 
 // run is main without the exit, so that every deferred call has run by then.
 func run(args []string) int {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -18,6 +19,16 @@ func (p *program) beThrifty() {
 	if p.getenv("GOGC") == "" {
 		debug.SetGCPercent(25)
 	}
+}
+
+// sleeps reports whether a command line asks for what goes on for long and sleeps almost always: the resident, or watch.
+func sleeps(args []string) bool {
+	root := newRoot(&program{out: os.Stdout, errs: os.Stderr, getenv: os.Getenv})
+	cmd, rest, err := root.Find(args)
+	if err != nil || cmd.ParseFlags(rest) != nil {
+		return false // a mistake, or a question for help
+	}
+	return cmd == root && cmd.Flags().NArg() == 0 || cmd.Name() == "watch"
 }
 
 // giveBack gives back, once, what the start of many sessions took and left: each collection also halves the stacks that
