@@ -226,7 +226,7 @@ func (m *Monitor) sessionEnded(err error) {
 		saw = "the session was closed in order"
 	}
 	seen := netcheck.SeenBroken
-	if m.via.IsProxy() { // who ended it is not known yet
+	if m.proxy != nil { // who ended it is not known yet
 		seen = netcheck.SeenUnknown
 		saw += " (by the proxy, or beyond it)"
 	}
@@ -273,7 +273,7 @@ func (m *Monitor) sessionEnded(err error) {
 	}
 	m.dialFresh(now)
 	m.set(timerDecide, now+freshBeatPatience)
-	if m.via.IsProxy() {
+	if m.proxy != nil {
 		m.set(timerProbe, now+quietBeforeProbes)
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
-	"holdfast/internal/dial"
 	"holdfast/monitor/heartbeat"
 	"holdfast/netcheck"
 )
@@ -99,13 +98,11 @@ type Monitor struct {
 	alone    bool // the hub is this Monitor's own
 	slot     int
 	name     string
-	asked    Target // as it was given, with its secrets; never published
+	via      string // as it was given, password and all; never published
 	host     string // what is dialled: the target, or the proxy before it
 	port     uint16
 	fixed    netip.Addr // the host, when it is an address
-	via      dial.Via   // the proxy; the zero Via when direct
-	far      string     // behind a proxy: the target, "host:port"
-	farName  string     // behind a proxy: its host, when that is a name
+	proxy    *proxyWay  // nil when direct
 	newProto func() heartbeat.Protocol
 
 	snap       atomic.Pointer[Snapshot]
@@ -137,8 +134,6 @@ type Monitor struct {
 
 	ahead      time.Duration // what hub.ahead said last
 	awakeUntil time.Duration // after a sleep: until then the network may still be coming up
-
-	farUsedTo netcheck.Tri // whether this computer's resolver knows farName; No once the proxy did and it did not
 
 	lastLife time.Duration // how long the last session lived that the server ended in order
 	endedAt  time.Duration // when a session was ended in order that may be renewed; 0 none
@@ -176,11 +171,11 @@ func newMonitor(h *hub, t Target, slot int) (*Monitor, error) {
 	if err != nil {
 		return nil, &TargetError{Name: t.Name, Field: "via", Err: err}
 	}
-	m := &Monitor{hub: h, slot: slot, name: t.Name, asked: t, host: host, port: port, newProto: newProto}
+	m := &Monitor{hub: h, slot: slot, name: t.Name, via: t.Via, host: host, port: port, newProto: newProto}
 	if via.IsProxy() {
-		m.via, m.far = via, t.Address
+		m.proxy = &proxyWay{via: via, far: t.Address}
 		if _, err := netip.ParseAddr(host); err != nil {
-			m.farName = host
+			m.proxy.name = host
 		}
 		m.host, m.port = via.Host(), via.Port()
 		host = m.host

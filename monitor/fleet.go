@@ -105,7 +105,7 @@ func (f *Fleet) Set(targets []Target) error {
 	var gone []*member
 	var fresh []*member
 	for _, t := range targets {
-		if mb := old[t.Name]; mb != nil && mb.m.asked == t.WithDefaults() {
+		if mb := old[t.Name]; mb != nil && mb.m.keeps(t) {
 			delete(old, t.Name)
 			next = append(next, mb)
 			continue

@@ -42,9 +42,23 @@ const (
 	personKnocks = time.Minute
 )
 
+// A proxyWay is a way through a proxy.
+type proxyWay struct {
+	via        dial.Via
+	far        string       // the target, "host:port"
+	name       string       // its host, when that is a name
+	nameUsedTo netcheck.Tri // No: the proxy knew the name when this computer's resolver did not
+}
+
+// keeps reports whether the Monitor is already of that target.
+func (m *Monitor) keeps(t Target) bool {
+	t = t.WithDefaults()
+	return m.via == t.Via && m.snap.Load().Target == t.withoutSecrets()
+}
+
 // near is the hop that is dialled.
 func (m *Monitor) near() netcheck.Hop {
-	if m.via.IsProxy() {
+	if m.proxy != nil {
 		return netcheck.HopProxy
 	}
 	return netcheck.HopServer
@@ -78,18 +92,18 @@ func (m *Monitor) askTunnel(ctx context.Context, t *trouble, s *session, u *tunn
 		t.facts.Tunnel, t.facts.Says, t.facts.TunnelLate = netcheck.Asked, "", false
 		t.tunnelAt = now
 	}
-	if m.via.Scheme() != "http" && t.facts.Greeting == netcheck.NotAsked {
+	if m.proxy.via.Scheme() != "http" && t.facts.Greeting == netcheck.NotAsked {
 		t.facts.Greeting = netcheck.Asked
 	}
 	if len(t.tunnels) == 0 && t.unansweredSince == 0 {
 		t.unansweredSince = now
 	}
 	t.tunnels = append(t.tunnels, u)
-	if m.s.State == Suspect && t.ended == 0 && m.via.Scheme() == "http" {
+	if m.s.State == Suspect && t.ended == 0 && m.proxy.via.Scheme() == "http" {
 		m.askAlive(now) // all questions at once
 	}
 	m.awaitTunnel(now)
-	via, far := m.via, m.far
+	via, far := m.proxy.via, m.proxy.far
 	m.asking.Go(func() {
 		kept, cancel := context.WithTimeout(ctx, tunnelKept)
 		defer cancel()
@@ -158,7 +172,7 @@ func (m *Monitor) tunnelStands(t *trouble, ctx context.Context, u *tunnel, s *se
 	}
 	t.facts.Fresh, t.facts.Tunnel = netcheck.Answered, netcheck.Answered
 	m.note(netcheck.HopProxy, t.dst.String(), netcheck.SeenAnswers, took, "opens the tunnel")
-	m.note(netcheck.HopServer, m.far, netcheck.SeenOK, 0, "the proxy has reached it")
+	m.note(netcheck.HopServer, m.proxy.far, netcheck.SeenOK, 0, "the proxy has reached it")
 	m.freshConnected(ctx, t, s, took, now)
 }
 
@@ -188,14 +202,14 @@ func (m *Monitor) tunnelFailed(t *trouble, ctx context.Context, u *tunnel, reply
 		m.note(netcheck.HopProxy, where, seen, took, de.Err.Error())
 		switch says {
 		case dial.SaidRefused:
-			m.note(netcheck.HopServer, m.far, netcheck.SeenRefused, 0, "connection refused, says the proxy")
+			m.note(netcheck.HopServer, m.proxy.far, netcheck.SeenRefused, 0, "connection refused, says the proxy")
 		case dial.SaidHostUnreachable, dial.SaidTimeout:
-			m.note(netcheck.HopServer, m.far, netcheck.SeenSilent, 0, "no answer, says the proxy")
+			m.note(netcheck.HopServer, m.proxy.far, netcheck.SeenSilent, 0, "no answer, says the proxy")
 		}
 	case errors.Is(err, dial.ErrProtocol):
 		t.facts.Tunnel, t.facts.Says = netcheck.Failed, netcheck.SaidNonsense
 		m.note(netcheck.HopProxy, where, netcheck.SeenBroken, took, de.Err.Error())
-	case de.Step == dial.StepReply && m.via.Scheme() != "http":
+	case de.Step == dial.StepReply && m.proxy.via.Scheme() != "http":
 		// It took the greeting and hangs up on the request: OpenSSH's -D says "no" in no other way.
 		says = dial.SaidFailed
 		t.facts.Tunnel, t.facts.Says, t.facts.TunnelLate = netcheck.Failed, says, took > lateReply
@@ -238,7 +252,7 @@ func needsName(s netcheck.Said) bool {
 // over.
 func (m *Monitor) askGoneAgain(now time.Duration) bool {
 	t := m.trouble
-	if !m.via.IsProxy() || t.ended == 0 || now-t.ended >= goneFor {
+	if m.proxy == nil || t.ended == 0 || now-t.ended >= goneFor {
 		return false
 	}
 	t.facts.Fresh, t.facts.Tunnel, t.facts.FreshBeat, t.askedAt = netcheck.Asked, netcheck.NotAsked, netcheck.NotAsked, now
@@ -257,7 +271,7 @@ func (m *Monitor) askAlive(now time.Duration) {
 		t.facts.ProxyAlive = netcheck.Asked
 	}
 	round := t.round
-	t.aliveAt = m.hub.askAlive(m.ctx, m.via, t.dst, m.s.Target.Keepalive, func(a proxyAnswer) {
+	t.aliveAt = m.hub.askAlive(m.ctx, m.proxy.via, t.dst, m.s.Target.Keepalive, func(a proxyAnswer) {
 		m.post(func() {
 			if m.trouble == t && t.round == round && !t.local.Broken() {
 				m.proxySaid(a)
@@ -290,13 +304,13 @@ func (m *Monitor) proxySaid(a proxyAnswer) {
 // the name is to blame, not the way. A session that stands needs no name any more.
 func (m *Monitor) askFarName(now time.Duration) {
 	t := m.trouble
-	if m.farName == "" || t.farAt != 0 || t.facts.HadSession && m.sess != nil {
+	if m.proxy.name == "" || t.farAt != 0 || t.facts.HadSession && m.sess != nil {
 		return
 	}
-	t.farAt, t.facts.FarName, t.facts.FarNameUsedTo = now, netcheck.Asked, m.farUsedTo
-	m.note(netcheck.HopResolver, m.farName, netcheck.SeenAsked, 0, "")
+	t.farAt, t.facts.FarName, t.facts.FarNameUsedTo = now, netcheck.Asked, m.proxy.nameUsedTo
+	m.note(netcheck.HopResolver, m.proxy.name, netcheck.SeenAsked, 0, "")
 	m.set(timerDecide, max(m.timers[timerDecide], now+freshBeatPatience))
-	m.lookUp(m.farName, 2, func(addrs []netip.Addr, err error, took time.Duration) {
+	m.lookUp(m.proxy.name, 2, func(addrs []netip.Addr, err error, took time.Duration) {
 		m.farNameKnown(t, addrs, err, took)
 	})
 }
@@ -307,7 +321,7 @@ func (m *Monitor) farNameKnown(t *trouble, addrs []netip.Addr, err error, took t
 	}
 	if err == nil && len(addrs) > 0 {
 		t.facts.FarName = netcheck.Answered
-		m.note(netcheck.HopResolver, m.farName, netcheck.SeenAnswers, took, "the name is "+addrs[0].Unmap().String()+" here")
+		m.note(netcheck.HopResolver, m.proxy.name, netcheck.SeenAnswers, took, "the name is "+addrs[0].Unmap().String()+" here")
 		m.consider(m.hub.now())
 		return
 	}
@@ -316,7 +330,7 @@ func (m *Monitor) farNameKnown(t *trouble, addrs []netip.Addr, err error, took t
 		return // the other look-up may still answer; the clock decides
 	}
 	t.facts.FarName, t.facts.FarNameUnknown = outcome, unknown
-	m.noteNoName(m.farName, err, unknown)
+	m.noteNoName(m.proxy.name, err, unknown)
 	m.consider(m.hub.now())
 }
 
@@ -340,7 +354,7 @@ func (m *Monitor) decideProxy(now time.Duration) {
 	if f.FarName == netcheck.Asked {
 		if now-t.farAt >= freshBeatPatience {
 			f.FarName = netcheck.Silent
-			m.note(netcheck.HopResolver, m.farName, netcheck.SeenSilent, 0, "no answer to the look-up")
+			m.note(netcheck.HopResolver, m.proxy.name, netcheck.SeenSilent, 0, "no answer to the look-up")
 		} else {
 			later(t.farAt + freshBeatPatience)
 		}
@@ -361,7 +375,7 @@ func (m *Monitor) decideProxy(now time.Duration) {
 	case f.ProxyAlive == netcheck.Silent:
 		m.note(netcheck.HopProxy, t.dst.String(), netcheck.SeenSilent, 0, "takes connections and answers nothing")
 	default:
-		m.note(netcheck.HopServer, m.far, netcheck.SeenSilent, 0, saw)
+		m.note(netcheck.HopServer, m.proxy.far, netcheck.SeenSilent, 0, saw)
 	}
 	if f.ProxyAlive == netcheck.NotAsked && f.Greeting != netcheck.Answered {
 		m.askAlive(now)

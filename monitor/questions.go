@@ -568,7 +568,7 @@ func (m *Monitor) probe(now time.Duration) {
 	if t.facts.Proxied && t.facts.Fresh == netcheck.Answered {
 		// The way to the proxy works. What is behind it?
 		if t.facts.Tunnel == netcheck.Asked {
-			if m.via.Scheme() == "http" {
+			if m.proxy.via.Scheme() == "http" {
 				m.askAlive(now)
 			}
 			m.askFarName(now)

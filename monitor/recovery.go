@@ -96,7 +96,7 @@ func (m *Monitor) finishAttempt(now time.Duration, cause netcheck.Cause) {
 	if needsPerson(m.s.Verdict.Cause) {
 		wait = max(wait, 12500*time.Millisecond)
 	}
-	if m.s.Verdict.Cause == netcheck.ProxyAuthRequired && m.via.HasCredentials() {
+	if m.s.Verdict.Cause == netcheck.ProxyAuthRequired && m.proxy.via.HasCredentials() {
 		wait = loginPause
 	}
 	m.edit().RetryAt = m.hub.wall(now + wait)
@@ -171,8 +171,8 @@ func (m *Monitor) knock(now time.Duration) {
 	case t.fresh != nil || t.attempting || !m.mayKnock(now) || m.shortRow >= 3:
 	case t.facts.Name == netcheck.Silent || t.facts.Name == netcheck.Failed:
 		m.knockName(m.host)
-	case m.s.Verdict.Cause == netcheck.ResolverUnreachable:
-		m.knockName(m.farName)
+	case m.proxy != nil && m.proxy.name != "" && m.s.Verdict.Cause == netcheck.ResolverUnreachable:
+		m.knockName(m.proxy.name)
 	case t.dst.IsValid():
 		m.dialFresh(now)
 	}
@@ -196,10 +196,12 @@ func (m *Monitor) sharesWith(o *Monitor) bool {
 	switch {
 	case o == m || s.State != Down || s.Verdict.Hop == netcheck.HopLink:
 		return false
-	case o.via == m.via:
-		return m.via.IsProxy() || s.Way.Gateway.IsValid() && s.Way.Gateway == m.s.Way.Gateway && s.Way.Index == m.s.Way.Index
+	case m.proxy != nil && o.proxy != nil && m.proxy.via == o.proxy.via:
+		return true
+	case !m.s.Way.Gateway.IsValid() || s.Way.Gateway != m.s.Way.Gateway || s.Way.Index != m.s.Way.Index:
+		return false
 	}
-	return s.Verdict.Hop == netcheck.HopGateway && s.Way.Gateway == m.s.Way.Gateway && s.Way.Index == m.s.Way.Index
+	return s.Verdict.Hop == netcheck.HopGateway || m.proxy == nil && o.proxy == nil
 }
 
 // knockSoon: another target came back that shares the way. All of them knocking at once would be a herd.
@@ -222,7 +224,7 @@ const knockTogether = 100 * time.Millisecond
 // password that it did not take are never sent by a knock.
 func (m *Monitor) mayKnock(now time.Duration) bool {
 	switch c := m.s.Verdict.Cause; {
-	case c == netcheck.ProxyAuthRequired && m.via.HasCredentials():
+	case c == netcheck.ProxyAuthRequired && m.proxy.via.HasCredentials():
 		return false
 	case c == netcheck.ProxyAuthRequired, c == netcheck.ProxyDenied:
 		return now-m.trouble.since < personKnocks
@@ -261,7 +263,7 @@ func (m *Monitor) becomeUp(now time.Duration) {
 		m.hub.healed(m)
 	}
 	if t != nil && t.facts.FarNameUnknown {
-		m.farUsedTo = netcheck.No // the proxy knows the name, and we do not
+		m.proxy.nameUsedTo = netcheck.No // the proxy knows the name, and we do not
 	}
 	m.closeOutage(now)
 	m.endTrouble()
@@ -280,13 +282,13 @@ func (m *Monitor) becomeUp(now time.Duration) {
 		}
 	}
 	m.note(m.near(), m.s.Remote, netcheck.SeenOK, m.s.LegRTT, "connected")
-	if m.via.IsProxy() {
-		m.note(netcheck.HopServer, m.far, netcheck.SeenOK, 0, "the proxy has reached it")
+	if m.proxy != nil {
+		m.note(netcheck.HopServer, m.proxy.far, netcheck.SeenOK, 0, "the proxy has reached it")
 	}
 	saw, seen := "answers heartbeats", netcheck.SeenAnswers
 	if s.proto == nil {
 		saw, seen = "connected; no heartbeat is set, the kernel's keepalive is watched", netcheck.SeenUnknown
-		if m.via.IsProxy() {
+		if m.proxy != nil {
 			saw += ", which reaches as far as the proxy"
 		}
 	}

@@ -70,7 +70,7 @@ func (m *Monitor) startTrouble(now, lost time.Duration, tr trigger) {
 		t.ctx, t.cancel = context.WithCancel(m.ctx)
 		m.trouble = t
 		t.dst, _ = netip.ParseAddrPort(m.s.Remote)
-		t.facts.HadSession, t.facts.Proxied = true, m.via.IsProxy()
+		t.facts.HadSession, t.facts.Proxied = true, m.proxy != nil
 		if s := m.sess; s != nil && now-s.born >= stableLife {
 			m.forgetBackoff()
 			m.shortRow = 0
@@ -123,7 +123,7 @@ func (m *Monitor) silent(now, lost time.Duration) {
 // a moment: mostly it has, and then there is nothing to ask.
 func (m *Monitor) askAll(now time.Duration) {
 	m.dialFresh(now)
-	if m.via.IsProxy() {
+	if m.proxy != nil {
 		m.set(timerProbe, now+proxyFirst)
 		return
 	}
@@ -152,7 +152,7 @@ func (m *Monitor) judgeSilenceAt(lost, now time.Duration) time.Duration {
 			first := min(rto, max(200*time.Millisecond, 3*info.rtt))
 			at = max(at, lost+3*first+70*time.Millisecond+info.rtt)
 		}
-		if m.via.IsProxy() {
+		if m.proxy != nil {
 			// The kernel sees the leg to the proxy; the proxy's own kernel sends again what is lost beyond it.
 			whole := m.sess.deadline.Smoothed()
 			first := min(max(200*time.Millisecond, 3*whole), time.Second)
