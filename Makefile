@@ -8,6 +8,9 @@ export HOME := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 endif
 export GO
 
+# How often make lab makes each break.
+RUNS ?= 1
+
 LDFLAGS := -s -w -X main.version=$(shell scripts/version)
 
 .PHONY: help run test build bench lab check screenshots clean need-run need-test
@@ -17,7 +20,7 @@ help:
 	@echo 'make test         run all tests'
 	@echo 'make build        build bin/holdfast and bin/holdfast-window'
 	@echo 'make bench        measure: detection, recovery, processor time, memory'
-	@echo 'make lab          try every break there is on real kernels and print what was seen'
+	@echo 'make lab          make every break there is on real kernels and print what was seen (RUNS=10, ONLY="case 3")'
 	@echo 'make check        gofmt, vet, staticcheck, and the builds for other systems'
 	@echo 'make screenshots  photograph tray and window into docs/'
 	@echo 'make clean        remove what was built'
@@ -38,7 +41,7 @@ bench: need-test
 	"$(GO)" run ./internal/lab/bench
 
 lab: need-test
-	@scripts/test ./internal/lab/...
+	"$(GO)" run ./internal/lab/bench -costs=false -runs $(RUNS) $(if $(ONLY),-only '$(ONLY)')
 
 check: need-run
 	@scripts/check

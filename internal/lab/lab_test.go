@@ -5,6 +5,7 @@ package lab
 import (
 	"bufio"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -29,6 +31,11 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv("HOLDFAST_LAB_CLOCK") != "" {
 		clock()
+	}
+	// Whoever plays a row mostly waits: more of them than processors keep those busy enough.
+	flag.Parse()
+	if at := flag.Lookup("test.parallel"); at != nil && at.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
 	}
 	// The thread that starts processes lives as long as the process: see spawn.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("holdfast/internal/lab.spawnLoop"), goleak.Cleanup(func(code int) {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,12 +24,14 @@ type Row struct {
 	Cold   bool // Before: the client knows none of its neighbours
 	Break  func(*Site) (*Fault, error)
 	Heals  bool // nothing is to be repaired: the way is another now, and it works
+	Stays  bool // nobody repairs it: the row ends once it is named
 
 	// Prepare, where it is set, changes the site before the program starts: its lab, where the target is, and by what way.
 	Prepare func(*Site) error
 
 	Causes []string // what the first cause may be, and those that may replace it
-	Also   []string // what must be named beside the first
+	Also   []string // what must be named beside the first; it may replace it
+	Then   []string // what else may replace it
 	Extra  bool     // left out of the short table
 	Long   bool     // worth playing with a fault that lasts a minute
 
@@ -303,7 +306,6 @@ func Rows() []Row {
 			r.Way = way
 			return r
 		}
-		socksOrSquid := way != HTTP
 		proxyHung := via(Row{Name: "proxy hung (SIGSTOP)", Break: proxy((*Service).Hang), Causes: []string{"proxy-hung"}, Long: way == HTTP})
 		proxyRestarted := ends(via(Row{Name: "proxy restarted at once", Heals: true, Break: proxy((*Service).Restart), Causes: []string{"proxy-closed", "proxy-refused"}}))
 		proxyRestarted.Down, proxyRestarted.Back = 0, 1100*ms
@@ -313,7 +315,9 @@ func Rows() []Row {
 		farDrop := via(Row{Name: "all dropped behind the proxy", Break: local((*Lab).FarDropAll), Causes: unreachable, Also: beyondAlso, Back: farBack, Long: way == HTTP})
 		farReset := via(Row{Name: "reset behind the proxy", Break: local((*Lab).FarRejectRST), Causes: []string{"server-refused"}})
 		farProhibited := via(Row{Name: "prohibited by ICMP behind the proxy", Break: local((*Lab).FarRejectICMP), Causes: []string{"proxy-upstream-failed"}, Back: farBack})
-		if socksOrSquid { // they tell EHOSTUNREACH; of EACCES, which IPv6 makes of it, they say that it failed
+		if way == HTTP { // 500 at once, or after a second where the firewall says so to the second SYN only
+			farProhibited.Then = unreachable
+		} else { // they tell EHOSTUNREACH; of EACCES, which IPv6 makes of it, they say that it failed
 			farProhibited.Causes = []string{"server-unreachable", "proxy-upstream-failed"}
 		}
 		farForgotten := falls(via(Row{Name: "flow dropped behind the proxy", Heals: true, Break: farDropFlow, Causes: []string{"flow-lost"}}))
@@ -357,8 +361,8 @@ func Rows() []Row {
 		{FakeHTTP, "403", []string{"proxy-denied"}},
 		{FakeHTTP, "502", []string{"proxy-upstream-failed"}},
 		{FakeHTTP, "503", []string{"proxy-upstream-failed"}},
-		{FakeHTTP, "504", []string{"server-unreachable", "proxy-upstream-failed"}},
-		{FakeHTTP, FakeCloses, []string{"proxy-closed", "proxy-protocol-error"}},
+		{FakeHTTP, "504", unreachable},
+		{FakeHTTP, FakeCloses, []string{"proxy-closed"}},
 		{FakeHTTP, FakeGarbage, []string{"proxy-protocol-error"}},
 		{FakeHTTP, FakeMute, []string{"proxy-hung"}},
 		{FakeSOCKS, "socks 1", []string{"proxy-upstream-failed"}},
@@ -366,11 +370,11 @@ func Rows() []Row {
 		{FakeSOCKS, "socks 3", []string{"proxy-upstream-failed"}},
 		{FakeSOCKS, "socks 4", unreachable},
 		{FakeSOCKS, "socks 5", []string{"server-refused"}},
-		{FakeSOCKS, "socks 6", []string{"server-unreachable", "proxy-upstream-failed"}},
-		{FakeSOCKS, "socks 7", []string{"proxy-protocol-error", "proxy-upstream-failed"}},
-		{FakeSOCKS, "socks 8", []string{"proxy-protocol-error", "proxy-upstream-failed"}},
+		{FakeSOCKS, "socks 6", unreachable},
+		{FakeSOCKS, "socks 7", []string{"proxy-protocol-error"}},
+		{FakeSOCKS, "socks 8", []string{"proxy-protocol-error"}},
 		{FakeSOCKS, FakeNoAuth, []string{"proxy-auth-required"}},
-		{FakeSOCKS, FakeCloses, []string{"proxy-closed", "proxy-protocol-error"}},
+		{FakeSOCKS, FakeCloses, []string{"proxy-closed"}},
 		{FakeSOCKS, FakeGarbage, []string{"proxy-protocol-error"}},
 		{FakeSOCKS, FakeMute, []string{"proxy-hung"}},
 		{FakeSOCKS, FakeStuck, []string{"server-unreachable"}},
@@ -379,19 +383,12 @@ func Rows() []Row {
 		if f.says == FakeStuck {
 			r.Also, r.Back = beyondAlso, farBack
 		}
-		if f.says == "407" || f.says == "403" || f.says == "socks 2" || f.says == FakeNoAuth {
-			r.Back = -1 // what needs a person is tried again at the slowest pace: nothing is asked
-		}
 		r = before(r)
-		r.Back = max(r.Back, 0)
 		extra = append(extra, r)
 		switch f.says { // and when it says so to a session that was up
 		case "407", "403", "503", FakeCloses, FakeGarbage, FakeMute, "socks 1", FakeNoAuth:
 			r.Before, r.Back = false, 0
-			if f.says == "503" { // a living proxy that closes a tunnel does so because the far end did
-				r.Causes = []string{"server-refused", "proxy-upstream-failed"}
-			}
-			if f.says == "socks 1" {
+			if f.says == "503" || f.says == "socks 1" { // a living proxy that closes a tunnel does so because the far end did
 				r.Causes = []string{"server-refused", "proxy-upstream-failed"}
 			}
 			extra = append(extra, ends(r))
@@ -407,12 +404,14 @@ func Rows() []Row {
 			}
 			return before(r)
 		}
+		nowhere := before(Row{Name: "no such name (NXDOMAIN)", Way: way, Named: true, Stays: true, Prepare: nameNobody, Break: nothing, Causes: []string{"name-not-found"}})
+		nowhere.Back = 0
 		extra = append(extra,
+			nowhere,
 			named("resolver off", resolverOff, "resolver-unreachable"),
 			named("resolver refuses", resolver(NamesRefuse), "resolver-unreachable"),
 			named("resolver silent", resolver(NamesSilent), "resolver-unreachable"),
 			named("resolver's machine off", local((*Lab).NamesOff), "resolver-unreachable"),
-			named("no such name (NXDOMAIN)", resolver(NamesDeny), "name-not-found"),
 		)
 	}
 	extra = append(extra, before(Row{Name: "resolver silent, proxy given by name", Way: HTTP, Named: true, Prepare: proxyByName, Break: resolver(NamesSilent), Causes: []string{"resolver-unreachable"}}))
@@ -438,8 +437,34 @@ func Rows() []Row {
 	return rows
 }
 
+// Sampled reports whether the row is one of those that stand for all where there is no time for all of them: every break
+// in one family, and both of them where a case or the direct way is concerned.
+func (r Row) Sampled() bool {
+	switch {
+	case r.Cold:
+		return r.way() == Direct || r.Way == HTTP
+	case r.V6:
+		return r.way() == Direct && (r.Case != 0 || !r.Before) || r.Way == HTTP && r.Case > 2
+	case r.Case == 0 && r.Way == Squid:
+		return strings.Contains(r.Name, "proxy")
+	}
+	return true
+}
+
 // Fake reports whether the row's proxy is one of ours.
 func (r Row) Fake() bool { return r.Way == FakeHTTP || r.Way == FakeSOCKS }
+
+// nameNobody gives the target a name that does not exist.
+func nameNobody(s *Site) error {
+	s.Target = fmt.Sprintf("%s:%d", UnknownName, Port)
+	return nil
+}
+
+// nothing is broken but what the site's Prepare has seen to.
+func nothing(*Site) (*Fault, error) {
+	none := func() error { return nil }
+	return inject("nothing", none, none)
+}
 
 // proxyByName gives the proxy by name, and the target by address.
 func proxyByName(s *Site) error {
@@ -474,6 +499,14 @@ func (r Row) Phase() string {
 		return "before connecting"
 	}
 	return "after connected"
+}
+
+// WayText is the way, with a "6" where it is IPv6's.
+func (r Row) WayText() string {
+	if r.V6 {
+		return r.way() + " 6"
+	}
+	return r.way()
 }
 
 func (r Row) variant() string {
@@ -636,8 +669,14 @@ func (r Row) Play(program string, broken time.Duration) (played Played, err erro
 		}
 	}
 	w := s.Watch0
-	var repaired time.Time
-	measure := func(events []Event) Figures { return Measure(events, "", fault.At, repaired) }
+	var mending, repaired time.Time
+	measure := func(events []Event) Figures {
+		if mending.IsZero() {
+			return Measure(events, "", fault.At, repaired)
+		}
+		// What is seen of a repair that takes its time, as a server that starts does, is neither the break nor the return.
+		return Measure(slices.DeleteFunc(slices.Clone(events), func(e Event) bool { return e.Time.After(mending) && e.Time.Before(repaired) }), "", fault.At, repaired)
+	}
 	defer func() { played.Figures = measure(w.Events()) }()
 	if !r.Heals {
 		// Until it is down and named, and a while longer: the cause may be replaced by a wrong one.
@@ -653,6 +692,10 @@ func (r Row) Play(program string, broken time.Duration) (played Played, err erro
 				return played, err
 			}
 		}
+		if r.Stays {
+			return played, w.Bad()
+		}
+		mending = time.Now()
 		if repaired, err = fault.Repair(); err != nil {
 			return played, fmt.Errorf("repair: %w", err)
 		}
@@ -675,7 +718,7 @@ type Played struct {
 // wrong.
 func (r Row) RightCause(f Figures) bool {
 	for _, c := range f.Causes {
-		if !slices.Contains(r.Causes, c) && !slices.Contains(r.Also, c) {
+		if !slices.Contains(r.Causes, c) && !slices.Contains(r.Also, c) && !slices.Contains(r.Then, c) {
 			return false
 		}
 	}
@@ -685,6 +728,15 @@ func (r Row) RightCause(f Figures) bool {
 		}
 	}
 	return slices.Contains(r.Causes, f.Cause)
+}
+
+// RightFirst reports whether the first cause was right, whatever came with or after it.
+func (r Row) RightFirst(f Figures) bool { return slices.Contains(r.Causes, f.Cause) }
+
+// Misled reports whether a cause was shown that is wrong, and none beside it that is right.
+func (r Row) Misled(f Figures) bool {
+	right := func(c string) bool { return slices.Contains(r.Causes, c) }
+	return f.Cause != "" && !right(f.Cause) && !slices.ContainsFunc(f.Also, right)
 }
 
 // watchStalls looks every 5 ms how late it is, until the function it returns is called, which tells the worst. Where it is
@@ -796,6 +848,12 @@ func HarmlessRows() []Harmless {
 	return rows
 }
 
+// Sampled reports whether the row is one of those that stand for all where there is no time for all of them.
+func (h Harmless) Sampled() bool {
+	// What squid and dante could do worse than tinyproxy is told by the holes.
+	return h.Way != Squid && h.Way != SOCKS || strings.Contains(h.Name, "hole") || strings.Contains(h.Name, "late")
+}
+
 // slowServer puts a server in the place of redis-server that answers each line late.
 func slowServer(by time.Duration) func(*Site) error {
 	return func(s *Site) error {
@@ -826,10 +884,11 @@ func (h Harmless) Play(program string) (suspected, down int, report string, err 
 		return 0, 0, "", err
 	}
 	w := s.Watch0
+	calm := len(w.Events())
 	defer func() {
 		report = w.Report()
-		last := ""
-		for _, e := range w.Events() {
+		last := "up"
+		for _, e := range w.Events()[calm:] {
 			if e.State != last && e.State == "suspect" {
 				suspected++
 			}
