@@ -24,6 +24,7 @@ type icon struct {
 	stalled   func(now time.Time) []string
 	show      func(ui.Tray)
 	lang      ui.Lang
+	since     time.Time // the looks that no event asks for are whole seconds after it; zero: after feed began
 }
 
 // feed works until ctx ends or next fails.
@@ -50,6 +51,9 @@ func (i icon) feed(ctx context.Context) error {
 	})
 	timer := time.NewTimer(0) // the first look does not wait for an event: there may be no target
 	defer timer.Stop()
+	if i.since.IsZero() {
+		i.since = time.Now()
+	}
 	var shown time.Time
 	var suspected []string
 	for {
@@ -70,7 +74,7 @@ func (i icon) feed(ctx context.Context) error {
 		// (stopped, asleep) this goroutine may be the first to run.
 		stalled := i.stalled(shown)
 		sure := both(stalled, suspected)
-		next := stallCheck
+		next := stallCheck - shown.Sub(i.since)%stallCheck
 		if len(stalled) > len(sure) {
 			next = stallAgain
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,6 +21,7 @@ type panel struct {
 	state   monitor.State
 	stalled []string
 	looks   int
+	lookAt  []time.Time
 	shown   []ui.Look
 	at      []time.Time
 	closed  bool
@@ -43,6 +45,7 @@ func (p *panel) icon() icon {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			p.looks++
+			p.lookAt = append(p.lookAt, time.Now())
 			return []monitor.Snapshot{{Time: time.Now(), Target: monitor.Target{Name: "office", Address: "192.0.2.7:7000"}, State: p.state, Since: time.Now()}}
 		},
 		stalled: func(time.Time) (names []string) { p.with(func() { names = p.stalled }); return names },
@@ -155,6 +158,28 @@ func TestIconOfAStalledEngine(t *testing.T) {
 		synctest.Wait()
 		if p.last() != ui.LookUp {
 			t.Errorf("shows %v after it judges again", p.last())
+		}
+	})
+}
+
+// The looks that nobody asks for come together with the beats, whenever the last event was.
+func TestIconLooksOnTheGrid(t *testing.T) {
+	feeding(t, monitor.Up, func(t *testing.T, p *panel) {
+		var began time.Time
+		p.with(func() { began = p.lookAt[0] })
+		time.Sleep(1300 * time.Millisecond)
+		p.events <- monitor.Event{}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		var got []time.Duration
+		p.with(func() {
+			for _, at := range p.lookAt {
+				got = append(got, at.Sub(began))
+			}
+		})
+		want := []time.Duration{0, time.Second, 1300 * time.Millisecond, 2 * time.Second, 3 * time.Second, 4 * time.Second}
+		if !slices.Equal(got, want) {
+			t.Errorf("looks at %v, want %v", got, want)
 		}
 	})
 }

@@ -39,6 +39,7 @@ type resident struct {
 	lang  ui.Lang
 	store *config.Store
 	fleet *monitor.Fleet
+	made  time.Time // when fleet was: its beats are on a grid that begins there
 	demo  *demo
 	child *child
 	tray  *tray.Tray // nil: none wanted
@@ -80,7 +81,7 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 	settings, _ := store.Current()
 	r := &resident{
 		p: p, store: store, lang: p.language(settings.Language, p.getenv), noIcon: make(chan struct{}), applied: make(chan struct{}),
-		fleet: monitor.NewFleet(monitor.Options{Trace: traceSeconds, Logger: p.logger()}),
+		made: time.Now(), fleet: monitor.NewFleet(monitor.Options{Trace: traceSeconds, Logger: p.logger()}),
 	}
 	r.child = &child{socket: ln.Addr().String(), say: p.say, getenv: p.getenv, find: findWindow}
 	ctx, r.end = context.WithCancel(ctx)
@@ -181,7 +182,7 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 func (r *resident) icon() icon {
 	events := r.fleet.Subscribe(false)
 	return icon{
-		next: events.Next, close: events.Close, snapshots: r.fleet.Snapshots, stalled: r.fleet.Stalled, show: r.tray.Show, lang: r.lang,
+		next: events.Next, close: events.Close, snapshots: r.fleet.Snapshots, stalled: r.fleet.Stalled, show: r.tray.Show, lang: r.lang, since: r.made,
 	}
 }
 

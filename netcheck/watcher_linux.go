@@ -45,8 +45,9 @@ var newsGroups = []int{
 // is mostly dropped by a filter in the kernel and costs nothing. All methods may be called from any goroutine.
 type Watcher struct {
 	log    *slog.Logger
-	groups []int // tests leave some out
-	rcvbuf int   // 0 is the system's default; tests make it small
+	made   time.Time // carriers are read at whole multiples of carrierEvery after it
+	groups []int     // tests leave some out
+	rcvbuf int       // 0 is the system's default; tests make it small
 
 	wake chan struct{} // capacity 1
 
@@ -74,7 +75,7 @@ func NewWatcher(log *slog.Logger) *Watcher {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Watcher{
-		log: log, groups: newsGroups, wake: make(chan struct{}, 1),
+		log: log, made: time.Now(), groups: newsGroups, wake: make(chan struct{}, 1),
 		borne: make(map[int]int), heeded: make(map[netip.Addr]int), pending: make(map[news]struct{}),
 	}
 }
@@ -94,9 +95,10 @@ func (w *Watcher) Changes(f func(Change)) (stop func()) {
 }
 
 // Bear declares that a session, or the wait for one, is borne by the interface: its news counts, and its carrier is
-// read every 100 ms too, one timer for all. Hold it through an outage, so that the repair is heard. The first Bear of an
-// interface is answered by a Change of it, as soon as its news is heard: nothing between Egress and Bear is missed.
-// Release may be called more than once.
+// read every 100 ms too, one timer for all, on a grid that begins with NewWatcher: whoever wakes on the same grid anyway
+// wakes the program but once. Hold it through an outage, so that the repair is heard. The first Bear of an interface is
+// answered by a Change of it, as soon as its news is heard: nothing between Egress and Bear is missed. Release may be
+// called more than once.
 func (w *Watcher) Bear(index int) (release func()) {
 	if index <= 0 {
 		return func() {}
@@ -185,19 +187,16 @@ func (w *Watcher) Run(ctx context.Context) error {
 	}()
 
 	var (
-		ticker *time.Ticker // nil while there is no carrier to read: no timer, no wake-up
-		tick   <-chan time.Time
-		quiet  = make(map[news]time.Time) // until then, news of this kind waits
-		due    = make(map[news]struct{})
-		timer  = time.NewTimer(time.Hour)
+		look  = time.NewTimer(time.Hour) // at the carriers; stopped while there is none to read: no wake-up
+		looks = false
+		quiet = make(map[news]time.Time) // until then, news of this kind waits
+		due   = make(map[news]struct{})
+		timer = time.NewTimer(time.Hour)
 	)
 	timer.Stop()
 	defer timer.Stop()
-	defer func() {
-		if ticker != nil {
-			ticker.Stop()
-		}
-	}()
+	look.Stop()
+	defer look.Stop()
 	w.mu.Lock()
 	w.dirty = true
 	w.mu.Unlock()
@@ -208,7 +207,8 @@ func (w *Watcher) Run(ctx context.Context) error {
 			return nil
 		case <-w.wake:
 		case <-timer.C:
-		case <-tick:
+		case <-look.C:
+			looks = false
 			for index, c := range carriers {
 				if c == nil {
 					continue
@@ -227,13 +227,12 @@ func (w *Watcher) Run(ctx context.Context) error {
 			readable = readable || c != nil
 		}
 		switch {
-		case readable && ticker == nil:
-			ticker = time.NewTicker(carrierEvery)
-			tick = ticker.C
-		case !readable && ticker != nil:
-			ticker.Stop()
-			ticker, tick = nil, nil
+		case readable && !looks:
+			look.Reset(carrierEvery - time.Since(w.made)%carrierEvery)
+		case !readable && looks:
+			look.Stop()
 		}
+		looks = readable
 		w.mu.Lock()
 		for n := range w.pending {
 			due[n] = struct{}{}
