@@ -39,13 +39,17 @@ func (s *Service) run() (err error) {
 }
 
 // Tinyproxy runs tinyproxy on a host of the lab, at all its addresses.
-func (l *Lab) Tinyproxy(h *Host) (*Service, error) {
+func (l *Lab) Tinyproxy(h *Host) (*Service, error) { return l.tinyproxy(h, "") }
+
+// tinyproxy is Tinyproxy with a further line in its configuration.
+func (l *Lab) tinyproxy(h *Host, more string) (*Service, error) {
 	config, err := l.config(h, "tinyproxy", fmt.Sprintf(`
 Port %d
 MaxClients 100
 Timeout 600
 LogLevel Error
-`, TinyproxyPort))
+%s
+`, TinyproxyPort, more))
 	if err != nil {
 		return nil, err
 	}

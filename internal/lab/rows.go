@@ -35,7 +35,7 @@ type Row struct {
 	Extra  bool     // left out of the short table
 	Long   bool     // worth playing with a fault that lasts a minute
 
-	// Asked; 0: nothing is asked. Median is of leaving Up. Before: Down is when the cause must be out.
+	// Asked; 0: nothing is asked. Median is of leaving Up, over all rows of its kind. Before: Down is when the cause must be out.
 	Median, LeavesUp, Down, Back time.Duration
 }
 
@@ -161,9 +161,16 @@ func farDropFlow(s *Site) (*Fault, error) { return s.FarDropFlow(Port) }
 // toProxy drops the client's session with a proxy that is reached by the gateway.
 func dropFlowToProxy(s *Site) (*Fault, error) { return s.DropFlow(s.Proxy0.Port) }
 
+// What is asked of the median of leaving Up, over all rows of a kind.
+const (
+	MedianHere    = 50 * ms  // breaks on this computer
+	MedianEnds    = 100 * ms // a session that is closed or reset
+	MedianSilence = 600 * ms // silence
+)
+
 // What is asked of each kind of break, by how it shows.
 func breaksHere(r Row) Row { // on this computer, told by the kernel
-	r.Median, r.LeavesUp, r.Down = 50*ms, 100*ms, 600*ms
+	r.Median, r.LeavesUp, r.Down = MedianHere, 100*ms, 600*ms
 	if r.Back == 0 {
 		r.Back = 300 * ms
 	}
@@ -171,7 +178,7 @@ func breaksHere(r Row) Row { // on this computer, told by the kernel
 }
 
 func ends(r Row) Row { // the session is closed or reset
-	r.Median, r.LeavesUp = 100*ms, 100*ms
+	r.Median, r.LeavesUp = MedianEnds, 100*ms
 	if r.Down == 0 {
 		r.Down = 1200 * ms
 	}
@@ -182,7 +189,7 @@ func ends(r Row) Row { // the session is closed or reset
 }
 
 func falls(r Row) Row { // silent
-	r.Median, r.LeavesUp, r.Down = 600*ms, 850*ms, 1200*ms
+	r.Median, r.LeavesUp, r.Down = MedianSilence, 850*ms, 1200*ms
 	if r.None { // the kernel's keepalive is the heartbeat: an acknowledgement is overdue after 1.4 s
 		r.Median, r.LeavesUp, r.Down = 0, 1600*ms, 2000*ms
 	}
@@ -257,6 +264,10 @@ func Rows() []Row {
 		}
 	}
 
+	slices.SortStableFunc(rows, func(x, y Row) int {
+		return cmp.Or(cmp.Compare(x.Case, y.Case), cmp.Compare(y.Phase(), x.Phase()))
+	})
+
 	// The other breaks of the direct way.
 	drop := Row{Name: "all dropped on the way", Break: local((*Lab).DropAll), Causes: pathLost, Also: unreachable}
 	hung := Row{Name: "server stopped (SIGSTOP)", Break: hangServer, Causes: []string{"server-hung"}, Back: 500 * ms}
@@ -291,7 +302,7 @@ func Rows() []Row {
 		r.Down, r.Back = 0, 1100*ms
 	}
 	moved.Down, moved.Back = 600*ms, 300*ms
-	rebooted.LeavesUp, rebooted.Median = 850*ms, 600*ms // the next beat is what the reset answers
+	rebooted.LeavesUp, rebooted.Median = 850*ms, MedianSilence // the next beat is what the reset answers
 	extra := []Row{
 		silent, moved, restarted, rebooted, breaksHere(gone), falls(gateway), falls(none(gateway)), falls(filtered), falls(prohibited), falls(reset),
 		falls(uplink), ends(none(exits)), breaksHere(none(cable)),
@@ -414,6 +425,12 @@ func Rows() []Row {
 			named("resolver's machine off", local((*Lab).NamesOff), "resolver-unreachable"),
 		)
 	}
+	outOff := before(Row{Name: "resolver behind the gateway off", Named: true, Prepare: namesOutside, Break: local((*Lab).OutsideOff), Causes: []string{"resolver-unreachable"}})
+	gatewayOff := before(Row{Name: "gateway off, resolver behind it", Named: true, Prepare: namesOutside, Break: local((*Lab).GatewayOff), Causes: []string{"gateway-unreachable"}})
+	login := before(Row{Name: "proxy wants a login", Way: HTTP, Stays: true, Prepare: wantLogin(""), Break: nothing, Causes: []string{"proxy-auth-required"}})
+	wrong := before(Row{Name: "wrong password for the proxy", Way: HTTP, Stays: true, Prepare: wantLogin("me:wrong@"), Break: nothing, Causes: []string{"proxy-auth-required"}})
+	login.Back, wrong.Back = 0, 0
+	extra = append(extra, outOff, gatewayOff, login, wrong)
 	extra = append(extra, before(Row{Name: "resolver silent, proxy given by name", Way: HTTP, Named: true, Prepare: proxyByName, Break: resolver(NamesSilent), Causes: []string{"resolver-unreachable"}}))
 
 	for _, r := range extra {
@@ -464,6 +481,26 @@ func nameNobody(s *Site) error {
 func nothing(*Site) (*Fault, error) {
 	none := func() error { return nil }
 	return inject("nothing", none, none)
+}
+
+// namesOutside has the client ask a name server behind the gateway.
+func namesOutside(s *Site) (err error) {
+	if s.Names0, err = s.NameServer(s.Outside); err != nil {
+		return err
+	}
+	return s.Client.Resolver(OutsideV4.Addr())
+}
+
+// wantLogin puts a tinyproxy in the place of the other that lets in "me" with another password than this one.
+func wantLogin(login string) func(*Site) error {
+	return func(s *Site) (err error) {
+		if err := s.Proxy0.Kill(); err != nil {
+			return err
+		}
+		s.Via = strings.Replace(s.Via, "://", "://"+login, 1)
+		s.Proxy0, err = s.tinyproxy(s.Proxy, "BasicAuth me secret")
+		return err
+	}
 }
 
 // proxyByName gives the proxy by name, and the target by address.
