@@ -140,15 +140,15 @@ func TestIntegrationFrugal(t *testing.T) {
 			gateway, path int // packets at most
 			deepest       int // station that is found; 0 none, 6 the server
 		}{
-			{"whole", func(*testing.T, *chain) {}, 3, 1, 6},
+			{"whole", func(*testing.T, *chain) {}, 2, 1, 6},
 			{"next hop gone", func(t *testing.T, c *chain) {
 				must(t, netlink.NeighSet(&netlink.Neigh{LinkIndex: c.way.Index, IP: c.at[0].AsSlice(), State: netlink.NUD_PERMANENT, HardwareAddr: net.HardwareAddr{2, 0, 0, 0, 0, 9}}))
-			}, 5, 5, 0},
-			{"cut behind the next hop", func(t *testing.T, c *chain) { c.swallow(t, 1) }, 3, 5, 0},
-			{"cut behind the third station", func(t *testing.T, c *chain) { c.swallow(t, 3) }, 3, 7, 3},
-			{"cut behind the last station", func(t *testing.T, c *chain) { c.swallow(t, 5) }, 3, 9, 5},
-			{"one station is silent as ever", func(t *testing.T, c *chain) { c.hush(t, 2); c.swallow(t, 3) }, 3, 7, 3},
-			{"two in a row are silent as ever", func(t *testing.T, c *chain) { c.hush(t, 2); c.hush(t, 3); c.swallow(t, 5) }, 3, 9, 5},
+			}, 4, 5, 0},
+			{"cut behind the next hop", func(t *testing.T, c *chain) { c.swallow(t, 1) }, 2, 5, 0},
+			{"cut behind the third station", func(t *testing.T, c *chain) { c.swallow(t, 3) }, 2, 7, 3},
+			{"cut behind the last station", func(t *testing.T, c *chain) { c.swallow(t, 5) }, 2, 9, 5},
+			{"one station is silent as ever", func(t *testing.T, c *chain) { c.hush(t, 2); c.swallow(t, 3) }, 2, 7, 3},
+			{"two in a row are silent as ever", func(t *testing.T, c *chain) { c.hush(t, 2); c.hush(t, 3); c.swallow(t, 5) }, 2, 9, 5},
 			{"own network, nobody there", func(t *testing.T, c *chain) {
 				c.dst, c.way.Gateway, c.way.Destination = c.neighbor, netip.Addr{}, c.neighbor
 				must(t, netlink.NeighSet(&netlink.Neigh{LinkIndex: c.way.Index, IP: c.neighbor.AsSlice(), State: netlink.NUD_PERMANENT, HardwareAddr: net.HardwareAddr{2, 0, 0, 0, 0, 9}}))
@@ -186,5 +186,35 @@ func TestIntegrationFrugal(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A next hop that forwards nothing and refuses nothing answers only what is sent to itself: the last question finds it.
+func TestIntegrationGatewayAnswersOneKind(t *testing.T) {
+	for _, family := range []string{"IPv4", "IPv6"} {
+		t.Run(family, func(t *testing.T) {
+			if !inNamespace(t) {
+				return
+			}
+			c := newChain(t, family == "IPv6")
+			rule := netlink.NewRule()
+			rule.IifName, rule.Type, rule.Family, rule.Priority, rule.IPProto = "lo", unix.RTN_BLACKHOLE, unix.AF_INET, 10, unix.IPPROTO_TCP
+			if c.bits == 128 {
+				rule.Family = unix.AF_INET6
+			}
+			rule.Dst = &net.IPNet{IP: c.client.AsSlice(), Mask: net.CIDRMask(c.bits, c.bits)}
+			must(t, c.routers[0].RuleAdd(rule))
+			c.routers[0].set(t, "/proc/sys/net/ipv4/ip_forward", "0")
+			c.routers[0].set(t, "/proc/sys/net/ipv6/conf/all/forwarding", "0")
+			before := sent(t)
+			var a GatewayAnswer
+			took := within(2*time.Second, func(ctx context.Context) { a = AskGateway(ctx, c.way) })
+			if a.Outcome != Answered || a.How != "udp" || a.Sender != c.at[0] || took > 1500*time.Millisecond {
+				t.Errorf("%+v after %v", a, took)
+			}
+			if n := sent(t) - before; n > 4 {
+				t.Errorf("%d packets", n)
+			}
+		})
 	}
 }

@@ -38,10 +38,12 @@ const (
 	longestAsk = 3 * time.Second
 )
 
-// AskGateway asks the next hop of w three questions at once and returns with the first answer: a UDP packet towards the
-// destination with TTL 1, a UDP packet to itself, a TCP SYN to itself (a refusal is an answer, and unlike ICMP errors
-// it is not rate-limited). Routers often leave some of them unanswered for ever: their silence means something only
-// for one that used to answer. The UDP questions are put again after 300 ms; five packets in all.
+// AskGateway asks the next hop of w three questions and returns with the first answer: at once a UDP packet towards the
+// destination with TTL 1 and a TCP SYN to itself (a refusal is an answer, and unlike ICMP errors it is not rate-limited),
+// after 300 ms the first one again and a UDP packet to itself. Routers often leave some of them unanswered for ever:
+// their silence means something only for one that used to answer. Two packets, one ICMP error at most, where it answers
+// soon: a Linux router sends one host six at once and then one a second, and whoever asks on through a long outage would
+// use them up. Four where it is silent.
 //
 // Silent means that ctx ended first; without a gateway the outcome is NotAsked.
 func AskGateway(ctx context.Context, w Way) GatewayAnswer {
@@ -81,13 +83,11 @@ func askGatewayUDP(ctx context.Context, w Way) GatewayAnswer {
 		return GatewayAnswer{Outcome: Unreachable}
 	}
 	defer p.close()
-	send := func(round int) bool {
-		one := p.send(w.Destination, round, 1)
-		self := p.send(w.Gateway, round, 0)
-		return one || self
-	}
-	sent := send(0)
-	again := time.AfterFunc(askAgain, func() { send(1) })
+	sent := p.send(w.Destination, 0, 1)
+	again := time.AfterFunc(askAgain, func() {
+		p.send(w.Destination, 1, 1)
+		p.send(w.Gateway, 1, 0)
+	})
 	defer again.Stop()
 	for {
 		r, err := p.receive()
