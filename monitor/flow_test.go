@@ -1271,3 +1271,31 @@ func TestTrace(t *testing.T) {
 		}
 	})
 }
+
+// The next attempt may be due in the moment in which the cable comes back. Frames in the first milliseconds of a port are
+// lost, and an ARP request among them costs a second.
+func TestAttemptDueWhileARepairSettles(t *testing.T) {
+	watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+		w.until(10100 * ms)
+		w.breakLink(netcheck.LinkNoCarrier)
+		w.until(20 * time.Second)
+		retry := w.m.Snapshot().RetryAt.Sub(w.start)
+		for early, want := range map[time.Duration]time.Duration{30 * ms: 50 * ms, ms: 51 * ms} {
+			w.until(retry - early)
+			if want == 50*ms {
+				w.breakLink(netcheck.LinkWhole)
+			} else {
+				w.set(func() { w.link = netcheck.LinkWhole }) // and the news does not come
+			}
+			repair := w.at()
+			w.pass(time.Second)
+			if first := slices.Min(append(w.conns[len(w.conns)-1].beats(repair, forever), w.dialled(repair, forever)...)); first != repair+want {
+				t.Errorf("repaired %v before the attempt: the first packet left %v after it, want %v", early, first-repair, want)
+			}
+			w.breakLink(netcheck.LinkNoCarrier)
+			w.pass(10 * time.Second)
+			retry = w.m.Snapshot().RetryAt.Sub(w.start)
+		}
+		w.breakLink(netcheck.LinkWhole)
+	})
+}

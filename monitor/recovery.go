@@ -10,6 +10,15 @@ import (
 
 // attempt begins a counted attempt with a round of questions of its own.
 func (m *Monitor) attempt(now time.Duration) {
+	if m.localBroken() {
+		// It may have healed this moment, before the news of it: nothing is sent then until it has settled.
+		if m.timers[timerRepaired] == 0 {
+			m.linkNews()
+		}
+		if m.timers[timerRepaired] != 0 {
+			return
+		}
+	}
 	m.clear(timerRetry, timerAttemptEnd, timerDecide, timerProbe, timerSecond)
 	m.edit().RetryAt = time.Time{}
 	if m.trouble == nil {
@@ -23,6 +32,11 @@ func (m *Monitor) attempt(now time.Duration) {
 		m.edit().Attempts = m.s.Attempts[len(m.s.Attempts)-maxAttempts:]
 	}
 	t.attempting = true
+	if n := len(m.s.Outages); n > 0 && m.s.Outages[n-1].End.IsZero() {
+		o := m.s.Outages[n-1]
+		o.Attempts = m.s.Attempt
+		m.edit().Outages = withOutage(m.s.Outages, o)
+	}
 	m.newRound(now)
 	if m.s.State == Connecting && m.s.Attempt == 1 {
 		m.publish(StateEvent)

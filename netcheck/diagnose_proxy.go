@@ -148,6 +148,8 @@ func tunnelRefused(f *Facts) finding {
 // tunnelSilent is about a proxy that took the request for a tunnel and says nothing.
 func tunnelSilent(f *Facts) finding {
 	switch {
+	case f.Greeting == Silent && !f.HadSession:
+		return is(ProxyHung, ProxyProtocolError) // an HTTP proxy waits for the end of a line
 	case f.Greeting == Silent, f.ProxyAlive == Silent:
 		return is(ProxyHung)
 	case f.ProxyAlive == Refused: // since then it has stopped

@@ -151,7 +151,7 @@ var proxyCases = []struct {
 	{"the session is silent, new ones are hung up on", connected(Silent).tunnel(Reset).gone(), ProxyClosed, nil},
 
 	// Silence behind a proxy that accepts.
-	{"SOCKS, not even the greeting is answered", before().tunnel(Silent).greeting(Silent), ProxyHung, nil},
+	{"SOCKS, not even the greeting is answered", before().tunnel(Silent).greeting(Silent), ProxyHung, []Cause{ProxyProtocolError}},
 	{"HTTP, the second question is not answered either", connected(Silent).tunnel(Silent).alive(Silent).acked(Yes), ProxyHung, nil},
 	{"SOCKS, it stopped after the greeting", before().tunnel(Silent).greeting(Answered).alive(Silent), ProxyHung, nil},
 	{"the second question is under way", before().tunnel(Silent).alive(Asked), CauseNone, nil},
