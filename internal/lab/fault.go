@@ -452,7 +452,7 @@ func (l *Lab) ProxyOff() (*Fault, error) {
 	}
 	return inject("switch the proxy machine off",
 		func() error { return errors.Join(nearOff(), farOff()) },
-		func() error { return errors.Join(nearOn(), farOn()) })
+		func() error { return errors.Join(farOn(), nearOn()) })
 }
 
 // FarUnplugged pulls the cable between the proxy machine and the firewall.

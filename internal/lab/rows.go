@@ -320,7 +320,7 @@ func Rows() []Row {
 		proxyHung := via(Row{Name: "proxy hung (SIGSTOP)", Break: proxy((*Service).Hang), Causes: []string{"proxy-hung"}, Long: way == HTTP})
 		proxyRestarted := ends(via(Row{Name: "proxy restarted at once", Heals: true, Break: proxy((*Service).Restart), Causes: []string{"proxy-closed", "proxy-refused"}}))
 		proxyRestarted.Down, proxyRestarted.Back = 0, 1100*ms
-		proxyOff := via(Row{Name: "proxy machine off", Break: local((*Lab).ProxyOff), Causes: []string{"proxy-unreachable"}, Long: way == HTTP})
+		proxyOff := via(Row{Name: "proxy machine off", Break: local((*Lab).ProxyOff), Causes: []string{"proxy-unreachable"}, Back: farBack, Long: way == HTTP})
 		farCable := via(Row{Name: "proxy's far cable pulled", Break: local((*Lab).FarUnplugged), Causes: unreachable, Also: beyondAlso, Back: farBack})
 		farOff := via(Row{Name: "proxy's far side disabled", Break: local((*Lab).FarDisabled), Causes: []string{"proxy-upstream-failed"}, Back: farBack})
 		farDrop := via(Row{Name: "all dropped behind the proxy", Break: local((*Lab).FarDropAll), Causes: unreachable, Also: beyondAlso, Back: farBack, Long: way == HTTP})
@@ -372,7 +372,7 @@ func Rows() []Row {
 		{FakeHTTP, "403", []string{"proxy-denied"}},
 		{FakeHTTP, "502", []string{"proxy-upstream-failed"}},
 		{FakeHTTP, "503", []string{"proxy-upstream-failed"}},
-		{FakeHTTP, "504", unreachable},
+		{FakeHTTP, "504", []string{"proxy-upstream-failed"}}, // some say so of a refusal too
 		{FakeHTTP, FakeCloses, []string{"proxy-closed"}},
 		{FakeHTTP, FakeGarbage, []string{"proxy-protocol-error"}},
 		{FakeHTTP, FakeMute, []string{"proxy-hung"}},

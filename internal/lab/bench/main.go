@@ -151,7 +151,7 @@ func (b *bench) play(r lab.Row, runs int, broken func() time.Duration) *rowRuns 
 	o := &rowRuns{causes: make(map[string]int)}
 	for n := 0; n < runs; n++ {
 		p, err := r.Play(b.program, broken())
-		if p.Stalled > busy && o.again < 2*runs {
+		if p.Stalled > busy && o.again < max(10, 2*runs) {
 			o.again++
 			n--
 			continue
@@ -298,7 +298,7 @@ const mostClients = 40
 
 // lasting plays some rows with a fault that lasts a minute.
 func (b *bench) lasting() {
-	rows := slices.DeleteFunc(b.chosen(), func(r lab.Row) bool { return !r.Long })
+	rows := slices.DeleteFunc(b.chosen(), func(r lab.Row) bool { return !r.Long || r.V6 || r.Cold })
 	if len(rows) == 0 {
 		return
 	}
