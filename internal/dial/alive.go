@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// Alive asks the proxy at the other end of c, which is fresh from [Proxy], something that a proxy that works answers by
+// Alive asks the proxy at the other end of c, which is fresh from [Direct], something that a proxy that works answers by
 // itself: nobody else is contacted for it, and no user and no password is sent. It returns nil once the proxy has
 // answered, whatever it says, and waits for as long as ctx does. The caller closes c.
 //

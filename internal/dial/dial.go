@@ -1,6 +1,7 @@
-// Package dial opens the connections that sessions and probes run on: directly ([Direct]), or in stages through a
-// proxy: [Proxy] connects to it, [Through] asks it for the tunnel. [Eyeballs] chooses where a name has several
-// addresses. An error is an [*Error]; it names the hop and the step, and keeps what a program can read of the answer.
+// Package dial opens the connections that sessions and probes run on: [Direct] connects to a server or to a proxy,
+// [Through] asks the proxy for a tunnel, [Alive] asks it for nothing but an answer. [Eyeballs] chooses where a name has
+// several addresses. An error is an [*Error]; it names the hop and the step, and keeps what a program can read of the
+// answer.
 //
 // Nothing here retries, resolves names or keeps state. Every call ends when its context ends, and whatever a peer says
 // is bounded, and escaped before it gets into a text.
@@ -53,25 +54,9 @@ func (e *Error) Error() string {
 // Unwrap returns what the system or the peer said.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errno returns what the operating system said; 0 when it said nothing.
-func (e *Error) Errno() syscall.Errno {
-	var errno syscall.Errno
-	errors.As(e.Err, &errno)
-	return errno
-}
-
 // Direct opens a TCP connection to dst. control, which may be nil, is called with the socket before it connects. No
-// keepalive option is set: that is the caller's. The error is an *Error with Hop "server".
+// keepalive option is set: that is the caller's. The error is an *Error with Hop "server", also where dst is a proxy.
 func Direct(ctx context.Context, dst netip.AddrPort, control func(syscall.RawConn) error) (*net.TCPConn, error) {
-	return connect(ctx, HopServer, dst, control)
-}
-
-// Proxy is [Direct] with the proxy at the other end: the error is an *Error with Hop "proxy".
-func Proxy(ctx context.Context, proxy netip.AddrPort, control func(syscall.RawConn) error) (*net.TCPConn, error) {
-	return connect(ctx, HopProxy, proxy, control)
-}
-
-func connect(ctx context.Context, hop string, dst netip.AddrPort, control func(syscall.RawConn) error) (*net.TCPConn, error) {
 	d := net.Dialer{
 		KeepAlive: -1,
 		ControlContext: func(_ context.Context, _, _ string, c syscall.RawConn) error {
@@ -88,7 +73,7 @@ func connect(ctx context.Context, hop string, dst netip.AddrPort, control func(s
 		if errors.As(err, &op) {
 			err = op.Err // the addresses are the caller's own
 		}
-		return nil, &Error{Hop: hop, Step: StepConnect, Took: time.Since(start), Err: err}
+		return nil, &Error{Hop: HopServer, Step: StepConnect, Took: time.Since(start), Err: err}
 	}
 	return c, nil
 }

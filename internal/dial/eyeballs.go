@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// AttemptDelay is how long Eyeballs waits for one address before it tries the next beside it (RFC 8305, section 5).
-const AttemptDelay = 250 * time.Millisecond
+// attemptDelay is how long Eyeballs waits for one address before it tries the next beside it (RFC 8305, section 5).
+const attemptDelay = 250 * time.Millisecond
 
 // maxAddrs bounds what a name server can make us try: with it silence has been heard from each after 4 s.
 const maxAddrs = 16
@@ -60,9 +60,9 @@ func Interleave(addrs []netip.Addr, known netip.Addr) []netip.Addr {
 }
 
 // Eyeballs connects to whichever address answers first (RFC 8305). It tries them in the order of [Interleave], with the
-// first one first, the next one after [AttemptDelay], or at once when one fails; at most 16. It returns
+// first one first, the next one after attemptDelay, or at once when one fails; at most 16. It returns
 // the winner and what came of each address in that order. The others are given up and closed, and have ended when it
-// returns: dialOne must return soon after its context ends, as [Direct] and [Proxy] do.
+// returns: dialOne must return soon after its context ends, as [Direct] does.
 //
 // Without a winner the error is that of the first address, or that of ctx.
 func Eyeballs[C io.Closer](ctx context.Context, addrs []netip.Addr, port uint16, dialOne func(context.Context, netip.AddrPort) (C, error)) (C, []Attempt, error) {
@@ -103,7 +103,7 @@ func Eyeballs[C io.Closer](ctx context.Context, addrs []netip.Addr, port uint16,
 				c, err := dialOne(dialing, attempts[i].Addr)
 				results <- result{i, c, err, time.Now()}
 			}()
-			next.Reset(AttemptDelay)
+			next.Reset(attemptDelay)
 		case r := <-results:
 			running--
 			a := &attempts[r.i]

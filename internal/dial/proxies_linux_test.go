@@ -277,7 +277,7 @@ func alive(t *testing.T, scheme, open, loginPort string, stop func()) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
-		c, err := Proxy(ctx, netip.AddrPortFrom(netip.MustParseAddr(v.Host()), v.Port()), nil)
+		c, err := Direct(ctx, netip.AddrPortFrom(netip.MustParseAddr(v.Host()), v.Port()), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -294,7 +294,7 @@ func alive(t *testing.T, scheme, open, loginPort string, stop func()) {
 	}
 	// A tunnel, so that what it might have done by now would be counted, and to show that it is.
 	v, _ := ParseVia(scheme + "://127.0.0.1:" + open)
-	c, err := Proxy(t.Context(), netip.MustParseAddrPort("127.0.0.1:"+open), nil)
+	c, err := Direct(t.Context(), netip.MustParseAddrPort("127.0.0.1:"+open), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +328,7 @@ func ask(t *testing.T, scheme, open, loginPort string, want []answer) {
 			t.Fatal(err)
 		}
 		t.Run(name, func(t *testing.T) {
-			c, err := Proxy(t.Context(), netip.MustParseAddrPort("127.0.0.1:"+port), nil)
+			c, err := Direct(t.Context(), netip.MustParseAddrPort("127.0.0.1:"+port), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -368,12 +368,11 @@ func ask(t *testing.T, scheme, open, loginPort string, want []answer) {
 			if err != nil {
 				return
 			}
-			s := WithRest(c, rest)
-			_ = s.SetReadDeadline(time.Now().Add(5 * time.Second))
-			if b, err := io.ReadAll(s); err != nil || string(b) != "hello" {
-				t.Errorf("the session reads %q (%v)", b, err)
+			_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+			if more, err := io.ReadAll(c); err != nil || string(rest)+string(more) != "hello" {
+				t.Errorf("the session reads %q and %q (%v)", rest, more, err)
 			}
-			_ = s.Close()
+			_ = c.Close()
 		})
 	}
 }

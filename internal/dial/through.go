@@ -7,8 +7,6 @@ import (
 	"io"
 	"net"
 	"strconv"
-	"sync"
-	"syscall"
 	"time"
 )
 
@@ -35,8 +33,8 @@ type Options struct {
 }
 
 // Through asks the proxy at the other end of c for a tunnel to target, "host:port"; a name is for the proxy to look up.
-// c is fresh from [Proxy], v is a proxy. On success c carries the session, and rest is what the server has sent already:
-// see [WithRest]. On failure c is closed.
+// c is fresh from [Direct], v is a proxy. On success c carries the session, and rest is what the server has sent already,
+// before all that is still to be read. On failure c is closed.
 //
 // The error is an *Error. In it, silence is [context.DeadlineExceeded] (of ctx, or of the step's patience), a hang-up
 // [io.EOF], a reset its errno, and nonsense [ErrProtocol]; a refusal is in its Reply.
@@ -271,51 +269,3 @@ func (e reworded) Error() string   { return e.words }
 func (e reworded) Unwrap() error   { return e.err }
 func (e reworded) Timeout() bool   { return isTimeout(e.err) }
 func (e reworded) Temporary() bool { return false }
-
-// WithRest returns c with rest before all that is still to be received. It keeps rest. Without a rest it is c itself.
-func WithRest(c net.Conn, rest []byte) net.Conn {
-	if len(rest) == 0 {
-		return c
-	}
-	return &restConn{Conn: c, rest: rest}
-}
-
-type restConn struct {
-	net.Conn
-	mu   sync.Mutex // guards rest
-	rest []byte
-}
-
-// Read implements net.Conn.
-func (c *restConn) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	if len(c.rest) > 0 {
-		n := copy(p, c.rest)
-		if c.rest = c.rest[n:]; len(c.rest) == 0 {
-			c.rest = nil
-		}
-		c.mu.Unlock()
-		return n, nil
-	}
-	c.mu.Unlock()
-	return c.Conn.Read(p)
-}
-
-// NetConn returns the connection itself, as [crypto/tls.Conn.NetConn] does.
-func (c *restConn) NetConn() net.Conn { return c.Conn }
-
-// SyscallConn implements syscall.Conn where the connection does.
-func (c *restConn) SyscallConn() (syscall.RawConn, error) {
-	if s, ok := c.Conn.(syscall.Conn); ok {
-		return s.SyscallConn()
-	}
-	return nil, errors.ErrUnsupported
-}
-
-// CloseWrite ends the sending side where the connection can.
-func (c *restConn) CloseWrite() error {
-	if s, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return s.CloseWrite()
-	}
-	return errors.ErrUnsupported
-}

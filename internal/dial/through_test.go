@@ -2,12 +2,12 @@ package dial
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -78,6 +78,7 @@ func TestThrough(t *testing.T) {
 		ctx       time.Duration // bound of the context; 0 none
 
 		rest string // what the session finds
+		more string // and what is still to come
 		// Or the error:
 		hop  string
 		step Step
@@ -90,10 +91,10 @@ func TestThrough(t *testing.T) {
 		{name: "CONNECT", via: viaHTTP, script: []line{{want: plainCONNECT, send: "HTTP/1.1 200 OK\r\n\r\n"}}, hold: true},
 		{name: "CONNECT with a login", via: viaLogin, script: []line{{want: loginCONNECT, send: "HTTP/1.1 200 OK\r\n\r\nhello"}}, hold: true, rest: "hello"},
 		{name: "CONNECT to an IPv6 address", via: viaHTTP, target: "[2001:db8::7]:22", script: []line{{want: strings.ReplaceAll(plainCONNECT, "server.example.net:7000", "[2001:db8::7]:22"), send: "HTTP/1.1 200 OK\r\n\r\n"}}, hold: true},
-		{name: "CONNECT, a byte at a time", via: viaHTTP, script: []line{{want: plainCONNECT, send: "HTTP/1.1 200 OK\r\n\r\nab", drip: 50 * time.Millisecond}}, hold: true, rest: ""},
+		{name: "CONNECT, a byte at a time", via: viaHTTP, script: []line{{want: plainCONNECT, send: "HTTP/1.1 200 OK\r\n\r\nab", drip: 50 * time.Millisecond}}, hold: true, more: "ab"},
 		{name: "interim replies", via: viaHTTP, script: []line{{want: plainCONNECT, send: "HTTP/1.1 100 C\r\n\r\n"}, {after: time.Second, send: "HTTP/1.1 200 OK\r\n\r\nx"}}, hold: true, rest: "x"},
 		{name: "SOCKS by name", via: viaSOCKS, script: []line{{want: "\x05\x01\x00", send: "\x05\x00"}, {want: socksName, send: socksOK}}, hold: true},
-		{name: "SOCKS, the server spoke at once", via: viaSOCKS, script: []line{{want: "\x05\x01\x00", send: "\x05\x00"}, {want: socksName, send: socksOK}, {send: "hello"}}, hold: true},
+		{name: "SOCKS, the server spoke at once", via: viaSOCKS, script: []line{{want: "\x05\x01\x00", send: "\x05\x00"}, {want: socksName, send: socksOK}, {send: "hello"}}, hold: true, more: "hello"},
 		{name: "SOCKS with a login", via: viaUser, script: []line{{want: "\x05\x02\x00\x02", send: "\x05\x02"}, {want: "\x01\x02me\x07hunter2", send: "\x01\x00"}, {want: socksName, send: socksOK}}, hold: true},
 		{name: "SOCKS with a login that is not wanted", via: viaUser, script: []line{{want: "\x05\x02\x00\x02", send: "\x05\x00"}, {want: socksName, send: socksOK}}, hold: true},
 		{name: "SOCKS to an IPv4 address", via: viaSOCKS, target: "192.0.2.7:22", script: []line{{want: "\x05\x01\x00", send: "\x05\x00"}, {want: "\x05\x01\x00\x01\xc0\x00\x02\x07\x00\x16", send: socksOK}}, hold: true},
@@ -175,10 +176,9 @@ func TestThrough(t *testing.T) {
 					}
 					// The session: no deadline is left behind, and all that comes is heard.
 					time.Sleep(time.Hour)
-					c := WithRest(ours, rest)
 					_ = ours.SetReadDeadline(time.Now().Add(time.Second))
-					if got, _ := io.ReadAll(c); !bytes.HasPrefix(got, rest) {
-						t.Errorf("the session reads %q, want %q first", got, rest)
+					if more, err := io.ReadAll(ours); !errors.Is(err, os.ErrDeadlineExceeded) || string(more) != tt.more {
+						t.Errorf("the session reads %q (%v), want %q", more, err, tt.more)
 					}
 					if err := ours.Close(); err != nil {
 						t.Error(err)
@@ -301,7 +301,7 @@ func TestThroughIsInterrupted(t *testing.T) {
 	_ = theirs.Close()
 }
 
-// TestThroughTCP is about what only real sockets do: a reset, a rest, the socket's own calls.
+// TestThroughTCP is about what only real sockets do: a reset, and a rest in the same segment.
 func TestThroughTCP(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -338,7 +338,7 @@ func TestThroughTCP(t *testing.T) {
 	addr := netip.AddrPortFrom(netip.MustParseAddr(v.Host()), v.Port())
 	open := func() *net.TCPConn {
 		called := false
-		c, err := Proxy(t.Context(), addr, func(syscall.RawConn) error { called = true; return nil })
+		c, err := Direct(t.Context(), addr, func(syscall.RawConn) error { called = true; return nil })
 		if err != nil || !called {
 			t.Fatal(err, called)
 		}
@@ -347,8 +347,8 @@ func TestThroughTCP(t *testing.T) {
 
 	_, _, err = Through(t.Context(), open(), v, "server.example.net:7000", Options{})
 	var de *Error
-	if !errors.As(err, &de) || de.Hop != HopProxy || de.Step != StepReply || de.Errno() == 0 || strings.Contains(err.Error(), "127.0.0.1") {
-		t.Errorf("reset: got %v (%d)", err, de.Errno())
+	if !errors.As(err, &de) || de.Hop != HopProxy || de.Step != StepReply || !errors.As(err, new(syscall.Errno)) || strings.Contains(err.Error(), "127.0.0.1") {
+		t.Errorf("reset: got %v", err)
 	}
 
 	tcp := open()
@@ -356,21 +356,10 @@ func TestThroughTCP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := WithRest(tcp, rest)
-	if got, err := io.ReadAll(c); err != nil || string(got) != "hello world" {
-		t.Errorf("the session reads %q (%v)", got, err)
+	if more, err := io.ReadAll(tcp); err != nil || string(rest)+string(more) != "hello world" {
+		t.Errorf("the session reads %q and %q (%v)", rest, more, err)
 	}
-	rc := c.(*restConn)
-	if raw, err := rc.SyscallConn(); err != nil || raw == nil || rc.NetConn() != tcp {
-		t.Error(err)
-	}
-	if err := rc.CloseWrite(); err != nil {
-		t.Error(err)
-	}
-	_ = c.Close()
-	if WithRest(tcp, nil) != net.Conn(tcp) {
-		t.Error("a connection without a rest was wrapped")
-	}
+	_ = tcp.Close()
 
 	_, _, err = Through(t.Context(), open(), v, "server.example.net:7000", Options{})
 	if !errors.As(err, &de) || de.Reply.Status != 503 || !strings.Contains(err.Error(), "Maximum number") {
@@ -379,25 +368,12 @@ func TestThroughTCP(t *testing.T) {
 
 	_ = l.Close()
 	<-accepted
-	_, err = Proxy(t.Context(), addr, nil)
-	if !errors.As(err, &de) || de.Hop != HopProxy || de.Step != StepConnect || de.Errno() == 0 {
+	_, err = Direct(t.Context(), addr, nil)
+	if !errors.As(err, &de) || de.Step != StepConnect || !errors.As(err, new(syscall.Errno)) {
 		t.Errorf("nothing listens: got %v", err)
 	}
 	_, err = Direct(t.Context(), addr, func(syscall.RawConn) error { return errors.ErrUnsupported })
 	if !errors.As(err, &de) || de.Hop != HopServer || !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("the socket cannot be prepared: got %v", err)
-	}
-}
-
-func TestRestConnWithoutASocket(t *testing.T) {
-	a, b := net.Pipe()
-	defer a.Close()
-	defer b.Close()
-	c := WithRest(a, []byte("x")).(*restConn)
-	if _, err := c.SyscallConn(); !errors.Is(err, errors.ErrUnsupported) {
-		t.Error(err)
-	}
-	if err := c.CloseWrite(); !errors.Is(err, errors.ErrUnsupported) {
-		t.Error(err)
 	}
 }

@@ -291,9 +291,6 @@ func (v Via) Format(f fmt.State, verb rune) {
 	_, _ = io.WriteString(f, s)
 }
 
-// GoString is [Via.String]: %#v tells no more.
-func (v Via) GoString() string { return v.String() }
-
 // MarshalText is [Via.String], for JSON and whatever else writes texts.
 func (v Via) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 

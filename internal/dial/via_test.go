@@ -138,7 +138,7 @@ func TestViaTellsNoPassword(t *testing.T) {
 			fmt.Fprintf(&out, verb+"\n", x)
 		}
 	}
-	fmt.Fprintln(&out, v, v.GoString())
+	fmt.Fprintln(&out, v)
 	j, err := json.Marshal(struct {
 		V Via
 		P private
