@@ -156,7 +156,7 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 		return err
 	}
 	server := &control.Server{
-		Engine: engine{r.fleet}, Settings: r.store, Version: versionString(), Logger: r.p.logger(),
+		Engine: control.ForFleet(r.fleet), Settings: r.store, Version: versionString(), Logger: r.p.logger(),
 		OpenWindow: r.child.open, Try: r.try, Demo: r.drill, Quit: r.end,
 	}
 	parts := []func(context.Context) error{
@@ -278,11 +278,6 @@ func (r *resident) actions() tray.Actions {
 	}
 }
 
-// An engine is a Fleet as package control wants it.
-type engine struct{ *monitor.Fleet }
-
-func (e engine) Subscribe(beats bool) control.Subscription { return e.Fleet.Subscribe(beats) }
-
 // try watches t on its own until ctx ends.
 func (r *resident) try(ctx context.Context, t monitor.Target, event func(monitor.Event)) {
 	targets, err := withPassword([]monitor.Target{t}, r.p.getenv)
@@ -290,21 +285,7 @@ func (r *resident) try(ctx context.Context, t monitor.Target, event func(monitor
 		r.p.say("%v", err)
 		return
 	}
-	fleet := monitor.NewFleet(monitor.Options{})
-	if err := fleet.Set(targets); err != nil {
-		return // it was checked
-	}
-	events := fleet.Subscribe(true)
-	defer events.Close()
-	_ = running(ctx, fleet.Run, func(ctx context.Context) error {
-		for {
-			e, err := events.Next(ctx)
-			if err != nil {
-				return err
-			}
-			event(e)
-		}
-	})
+	control.Try(ctx, targets[0], event)
 }
 
 // printWithoutIcon prints what happens when no icon can: on a server, a log is what there is.

@@ -1,5 +1,5 @@
-// Package assets holds what is drawn and said: icons, the table of sentences in both languages, the desktop file. All of
-// it is embedded; nothing is read from disk.
+// Package assets holds what is drawn and said: icons, the table of sentences in both languages. All of it is embedded;
+// nothing is read from disk.
 //
 // The drawings in icons/ are the source. The pictures in png/ are made from them by go generate, and a test draws them
 // again and compares.
@@ -23,9 +23,6 @@ var files embed.FS
 
 //go:embed words.tsv
 var words []byte
-
-//go:embed holdfast.desktop
-var desktop string
 
 // Words returns the table of sentences: tab-separated lines of code, English sentence, English remedy, Chinese sentence,
 // Chinese remedy; the first line names the columns. It must not be written to.
@@ -70,23 +67,6 @@ func Badged(broken int) string {
 // App returns the application icon as a PNG file of size × size pixels: 16, 22, 24, 32, 48, 64, 128 or 256; nil for
 // any other size.
 func App(size int) []byte { return picture("app", size) }
-
-// Desktop returns the desktop entry that menus show and that autostart copies; exec is what it starts ("holdfast", or
-// the whole path of the program), quoted as the Desktop Entry Specification wants it.
-func Desktop(exec string) string {
-	return strings.ReplaceAll(desktop, "\nExec=holdfast", "\nExec="+quoteExec(exec))
-}
-
-// quoteExec quotes a program for the key Exec: in double quotes when it holds a reserved character, with the four
-// characters escaped that stay special inside them; then once more for the general rule of string values; a percent sign
-// is a field code unless doubled.
-func quoteExec(program string) string {
-	const reserved = " \t\n\"'\\><~|&;$*?#()`"
-	if strings.ContainsAny(program, reserved) {
-		program = `"` + strings.NewReplacer(`"`, `\"`, "`", "\\`", `$`, `\$`, `\`, `\\`).Replace(program) + `"`
-	}
-	return strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\t", `\t`, "%", "%%").Replace(program)
-}
 
 func picture(name string, size int) []byte {
 	if strings.ContainsRune(name, '/') {

@@ -223,28 +223,6 @@ func TestWordsAreTheWholeTable(t *testing.T) {
 	}
 }
 
-func TestDesktopEntry(t *testing.T) {
-	for name, c := range map[string]struct{ exec, want string }{
-		"plain name":        {"holdfast", "Exec=holdfast\n"},
-		"path":              {"/usr/local/bin/holdfast", "Exec=/usr/local/bin/holdfast\n"},
-		"path with a blank": {"/home/a b/holdfast", "Exec=\"/home/a b/holdfast\"\n"},
-		"dollar and quote":  {`/o$1/"x"`, `Exec="/o\\$1/\\"x\\""` + "\n"},
-		"percent":           {"/o%f/holdfast", "Exec=/o%%f/holdfast\n"},
-		"line break":        {"/a\nExec=evil", `Exec="/a\nExec=evil"` + "\n"},
-	} {
-		got := Desktop(c.exec)
-		if !strings.Contains(got, "\n"+c.want) {
-			t.Errorf("%s: no line %q in\n%s", name, c.want, got)
-		}
-		if n := strings.Count(got, "\nExec="); n != 3 {
-			t.Errorf("%s: %d keys Exec, want 3", name, n)
-		}
-	}
-	if got := Desktop("/opt/h"); !strings.Contains(got, "\nExec=/opt/h reconnect\n") {
-		t.Errorf("the actions start something else:\n%s", got)
-	}
-}
-
 // The seven icons are told apart by everybody, on every panel: by lightness under five kinds of colour vision, by
 // silhouette, and by the shape of the bright fill alone.
 func TestIconsAreToldApart(t *testing.T) {

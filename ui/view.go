@@ -98,7 +98,7 @@ type Station struct {
 	When   string // "12:00:05", when that was seen; "" for what holds now, and for what was not seen
 	Mark   Mark
 	Link   Mark // the link from the station before it; without meaning in the first
-	Shared int  // how many targets share this hop, when two or more; only ViewsOf knows
+	Shared int  // how many targets share this hop, when two or more; only Share knows
 }
 
 // A Leg is a part of the way that was measured as a whole, from one station to another.
@@ -179,16 +179,6 @@ func ViewUntil(s monitor.Snapshot, now time.Time, l Lang) (View, time.Duration) 
 	c.strip(&v, s)
 	v.Path, v.PathSeen = pathLine(&v, l, false), pathLine(&v, l, true)
 	return v, c.until
-}
-
-// ViewsOf returns the view of each snapshot, with the number of targets that share a hop filled in.
-func ViewsOf(snaps []monitor.Snapshot, now time.Time, l Lang) []View {
-	views := make([]View, len(snaps))
-	for i, s := range snaps {
-		views[i] = ViewOf(s, now, l)
-	}
-	Share(views, snaps)
-	return views
 }
 
 // Share fills Station.Shared into views, which belong to snaps one by one. Hops that leave this computer are shared

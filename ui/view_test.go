@@ -331,7 +331,12 @@ func TestSharedHops(t *testing.T) {
 	a, b, c, d := up(routed), up(routed), up(routed), up(onLink)
 	c = viaProxy(c)
 	c.Way.Index = 3
-	views := ViewsOf([]monitor.Snapshot{a, b, c, d}, noon, English)
+	snaps := []monitor.Snapshot{a, b, c, d}
+	views := make([]View, len(snaps))
+	for i, s := range snaps {
+		views[i] = ViewOf(s, noon, English)
+	}
+	Share(views, snaps)
 	for i, want := range []int{2, 2, 0} {
 		if got := views[i].Stations[1].Shared; got != want {
 			t.Errorf("target %d shares its gateway with %d, want %d", i, got, want)

@@ -265,7 +265,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%v\n%s\n%s", err, cmp.Diff(s, again), fresh(s))
 		}
 		// An edit gives what was asked for, or says that it cannot; the rest of the file stays.
-		changed, next, err := edited("f", []byte(text), false, []Change{SetTarget("new one", monitor.Target{Name: "new one", Address: "192.0.2.1:1"}), SetDemo(!s.Demo)})
+		changed, next, err := edited("f", []byte(text), false, []Change{SetTarget("new one", monitor.Target{Name: "new one", Address: "192.0.2.1:1"}), setDemo(!s.Demo)})
 		if errors.Is(err, ErrLayout) || errors.Is(err, ErrDuplicate) {
 			return
 		}

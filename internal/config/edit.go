@@ -60,13 +60,8 @@ func RemoveTarget(name string) Change {
 	}}
 }
 
-// SetDemo says whether the built-in responder is watched too.
-func SetDemo(on bool) Change {
-	return Change{func(s *draft) error { s.Demo = on; return nil }}
-}
-
-// SetLanguage chooses "en", "zh", or "" as the desktop has it.
-func SetLanguage(language string) Change {
+// setLanguage chooses "en", "zh", or "" as the desktop has it.
+func setLanguage(language string) Change {
 	return Change{func(s *draft) error {
 		if language != "" && language != "en" && language != "zh" {
 			return &Error{Key: "language", Msg: fmt.Sprintf(`%q: "en", "zh" or "" was expected`, language)}
@@ -93,7 +88,7 @@ func SetAll(want Settings) Change {
 		}
 		*s = next
 		s.Demo = want.Demo
-		return SetLanguage(want.Language).apply(s)
+		return setLanguage(want.Language).apply(s)
 	}}
 }
 

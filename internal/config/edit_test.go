@@ -16,6 +16,11 @@ import (
 	"holdfast/monitor"
 )
 
+// setDemo is what SetAll does to the demo.
+func setDemo(on bool) Change {
+	return Change{func(s *draft) error { s.Demo = on; return nil }}
+}
+
 func file(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "holdfast.toml")
@@ -86,10 +91,10 @@ func TestEditKeepsWhatItDoesNotChange(t *testing.T) {
 			[]string{"expect = \"+PONG\"\n", "expect = \"+PONG\"\ninterval = \"1s\"\n", `idle = "2s"` + "\n", `idle = "3s"` + "\n  count = 4\n"},
 		},
 		"language and demo": {
-			[]Change{SetLanguage("en"), SetDemo(true)},
+			[]Change{setLanguage("en"), setDemo(true)},
 			[]string{`language = "zh"` + "\n", `language = "en"` + "\ndemo = true\n"},
 		},
-		"no language": {[]Change{SetLanguage("")}, []string{"language = \"zh\"\n", ""}},
+		"no language": {[]Change{setLanguage("")}, []string{"language = \"zh\"\n", ""}},
 		"without the first": {
 			[]Change{RemoveTarget("Office gateway")},
 			[]string{documented[strings.Index(documented, "[[target]]"):strings.Index(documented, "# the cache")], ""},
@@ -103,7 +108,7 @@ func TestEditKeepsWhatItDoesNotChange(t *testing.T) {
 			[]string{`idle = "2s"` + "\n", `idle = "2s"` + "\n\n[[target]]\nname      = \"new\"\naddress   = \"192.0.2.9:7\"\nkeepalive = { count = 2 }\n"},
 		},
 		"several at once": {
-			[]Change{RemoveTarget("redis"), SetTarget("new", monitor.Target{Name: "new", Address: "192.0.2.9:7"}), SetDemo(true)},
+			[]Change{RemoveTarget("redis"), SetTarget("new", monitor.Target{Name: "new", Address: "192.0.2.9:7"}), setDemo(true)},
 			[]string{
 				documented[strings.Index(documented, "# the cache"):], "\n[[target]]\nname      = \"new\"\naddress   = \"192.0.2.9:7\"\n",
 				`language = "zh"` + "\n", `language = "zh"` + "\ndemo = true\n",
@@ -149,16 +154,16 @@ func TestEditOtherLayouts(t *testing.T) {
 	}{
 		"no end of line":                 {strings.TrimSpace(plain), plain + "interval = \"1s\"\n", with(func(t *monitor.Target) { t.Interval = time.Second })},
 		"one more after no end of line":  {strings.TrimSpace(plain), plain + "\n[[target]]\nname      = \"b\"\naddress   = \"b:1\"\n", SetTarget("b", monitor.Target{Name: "b", Address: "b:1"})},
-		"the demo above a comment":       {"# a is mine\n" + plain, "demo = true\n\n# a is mine\n" + plain, SetDemo(true)},
-		"the demo below a heading":       {"# settings\n\n# a is mine\n" + plain, "# settings\n\ndemo = true\n\n# a is mine\n" + plain, SetDemo(true)},
-		"the demo, nothing else there":   {"", "demo = true\n", SetDemo(true)},
-		"the demo, switched off":         {"demo = true # for now\n", "demo = false # for now\n", SetDemo(false)},
+		"the demo above a comment":       {"# a is mine\n" + plain, "demo = true\n\n# a is mine\n" + plain, setDemo(true)},
+		"the demo below a heading":       {"# settings\n\n# a is mine\n" + plain, "# settings\n\ndemo = true\n\n# a is mine\n" + plain, setDemo(true)},
+		"the demo, nothing else there":   {"", "demo = true\n", setDemo(true)},
+		"the demo, switched off":         {"demo = true # for now\n", "demo = false # for now\n", setDemo(false)},
 		"dotted keys":                    {plain + "keepalive.count = 2\n", plain + "keepalive.count = 2\nkeepalive.idle = \"2s\"\n", with(func(t *monitor.Target) { t.Keepalive = monitor.Keepalive{Count: 2, Idle: 2 * time.Second} })},
 		"a sub-table without keys":       {plain + "[target.keepalive] # later\n", plain + "[target.keepalive] # later\ncount = 2\n", with(func(t *monitor.Target) { t.Keepalive.Count = 2 })},
 		"a long string":                  {"[[target]]\nname=\"\"\"a\"\"\"\naddress=\"\"\"\n192.0.2.\\\n   7:7\"\"\"\n", "[[target]]\nname=\"\"\"a\"\"\"\naddress=\"b:1\"\n", with(func(t *monitor.Target) { t.Address = "b:1" })},
 		"a comment that is none":         {"[[target]]\nname='x'\naddress='b:1'\nheartbeat='line'\nexpect='y'\nsend='''z\n# w'''\n" + plain, "[[target]]\nname='x'\naddress='b:1'\nheartbeat='line'\nexpect='y'\nsend='''z\n# w'''\n", RemoveTarget("a")},
 		"an inline array":                {"target = [{name='a', address='192.0.2.7:7'}]\n", "", RemoveTarget("a")},
-		"an inline array, only the demo": {"target = [{name='a', address='192.0.2.7:7'}]\n", "target = [{name='a', address='192.0.2.7:7'}]\ndemo = true\n", SetDemo(true)},
+		"an inline array, only the demo": {"target = [{name='a', address='192.0.2.7:7'}]\n", "target = [{name='a', address='192.0.2.7:7'}]\ndemo = true\n", setDemo(true)},
 		"another order":                  {plain + "\n[[target]]\nname='b'\naddress='b:1'\n", "", SetAll(Settings{Targets: []monitor.Target{{Name: "b", Address: "b:1"}, a}})},
 		"comments between targets":       {"# top\n\n" + plain + "# end of a\n\n# between\n\n# b is theirs\n[[target]]\nname='b'\naddress='b:1'\n", "# top\n\n# end of a\n\n# between\n\n# b is theirs\n[[target]]\nname='b'\naddress='b:1'\n", RemoveTarget("a")},
 		"a byte order mark":              {"\uFEFF" + plain, "\uFEFF" + plain + "timeout = \"3s\"\n", with(func(t *monitor.Target) { t.Timeout = 3 * time.Second })},
@@ -188,16 +193,16 @@ func TestEditRefuses(t *testing.T) {
 		change Change
 		want   error // nil: an *Error
 	}{
-		"a broken file":      {"hello", SetDemo(true), ErrBroken},
+		"a broken file":      {"hello", setDemo(true), ErrBroken},
 		"an unknown target":  {documented, RemoveTarget("nobody"), ErrUnknownTarget},
 		"a name that is had": {documented, SetTarget("redis", office(func(*monitor.Target) {})), ErrDuplicate},
 		"a bad target":       {documented, SetTarget("redis", redis(func(t *monitor.Target) { t.Address = "x" })), nil},
-		"a bad language":     {documented, SetLanguage("tlh"), nil},
+		"a bad language":     {documented, setLanguage("tlh"), nil},
 		"two of one name":    {documented, SetAll(Settings{Targets: []monitor.Target{{Name: "a", Address: "a:1"}, {Name: "a", Address: "b:1"}}}), ErrDuplicate},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := file(t, c.text)
-			_, err := Edit(path, SetDemo(true), c.change)
+			_, err := Edit(path, setDemo(true), c.change)
 			var e *Error
 			if err == nil || c.want != nil && !errors.Is(err, c.want) || c.want == nil && !errors.As(err, &e) {
 				t.Errorf("got %v, want %v", err, c.want)
@@ -211,7 +216,7 @@ func TestEditRefuses(t *testing.T) {
 
 func TestEditMakesTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new", "holdfast", "holdfast.toml")
-	if s, err := Edit(path, SetLanguage("zh")); err != nil || !s.Equal(Settings{Demo: true, Language: "zh"}) {
+	if s, err := Edit(path, setLanguage("zh")); err != nil || !s.Equal(Settings{Demo: true, Language: "zh"}) {
 		t.Errorf("the language alone: %+v, %v; the demo should have stayed", s, err)
 	}
 	if err := os.Remove(path); err != nil {
@@ -246,7 +251,7 @@ func TestEditFollowsLinks(t *testing.T) {
 	if err := os.Symlink(filepath.Join("dotfiles", "hf.toml"), link); err != nil {
 		t.Skip("no symbolic links: ", err)
 	}
-	if _, err := Edit(link, SetDemo(true)); err != nil {
+	if _, err := Edit(link, setDemo(true)); err != nil {
 		t.Fatal(err)
 	}
 	if fi, err := os.Lstat(link); err != nil || fi.Mode().Type() != os.ModeSymlink {
@@ -262,7 +267,7 @@ func TestEditFollowsLinks(t *testing.T) {
 	if err := os.Symlink(loop, loop); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Edit(loop, SetDemo(true)); err == nil {
+	if _, err := Edit(loop, setDemo(true)); err == nil {
 		t.Error("a link to itself was taken")
 	}
 }
@@ -320,7 +325,7 @@ func TestEditsOfAllKinds(t *testing.T) {
 				touched[name] = true
 				c = RemoveTarget(name)
 			case 1:
-				c = SetDemo(rapid.Bool().Draw(t, "demo"))
+				c = setDemo(rapid.Bool().Draw(t, "demo"))
 			default:
 				name := rapid.SampledFrom(names).Draw(t, "old name")
 				touched[name] = true

@@ -50,7 +50,7 @@ func TestIntegrationFullDisk(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 	must(t, os.Truncate(filler.Name(), 0))
-	must(t, s.Edit(false, SetDemo(true)))
+	must(t, s.Edit(false, setDemo(true)))
 }
 
 // Who may not read the file, or write beside it, is told so.
@@ -62,7 +62,7 @@ func TestIntegrationWithoutRights(t *testing.T) {
 	s := Open(path)
 	must(t, os.Chmod(filepath.Dir(path), 0o500))
 	t.Cleanup(func() { _ = os.Chmod(filepath.Dir(path), 0o700) })
-	if err := s.Edit(false, SetDemo(true)); !errors.Is(err, os.ErrPermission) {
+	if err := s.Edit(false, setDemo(true)); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("got %v, want no permission", err)
 	}
 	must(t, os.Chmod(path, 0))

@@ -132,8 +132,3 @@ func (s *Store) Edit(rewrite bool, changes ...Change) error {
 	}
 	return nil
 }
-
-// Watch is Run for a program that does not change the file.
-func Watch(ctx context.Context, path string, apply func(Settings, error)) {
-	Open(path).Run(ctx, apply)
-}

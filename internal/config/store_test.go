@@ -131,7 +131,7 @@ func TestReload(t *testing.T) {
 	put(t, path, "demo = true\n"+one)
 	want("a new folder", two, "")
 
-	must(t, s.Edit(false, SetDemo(false)))
+	must(t, s.Edit(false, setDemo(false)))
 	want("an edit of our own", oneSettings, "")
 	quiet(t, news, "the same edit, seen in the file")
 	must(t, s.Edit(false, RemoveTarget("a")))
@@ -194,10 +194,10 @@ func TestStoreRewrites(t *testing.T) {
 	path := file(t, one)
 	s := Open(path)
 	put(t, path, "hello")
-	if err := s.Edit(false, SetDemo(true)); !errors.Is(err, ErrBroken) {
+	if err := s.Edit(false, setDemo(true)); !errors.Is(err, ErrBroken) {
 		t.Errorf("got %v, want ErrBroken", err)
 	}
-	must(t, s.Edit(true, SetDemo(true)))
+	must(t, s.Edit(true, setDemo(true)))
 	want := Settings{Demo: true, Targets: oneSettings.Targets}
 	if got, err := Load(path); err != nil || !got.Equal(want) {
 		t.Errorf("got %+v, %v", got, err)

@@ -201,19 +201,6 @@ func (c *Client) Quit(ctx context.Context) error {
 	return c.do(ctx, http.MethodPost, "/v1/quit", nil, nil)
 }
 
-// Metrics is the page for Prometheus.
-func (c *Client) Metrics(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	res, err := c.send(ctx, http.MethodGet, "/metrics", nil)
-	if err != nil {
-		return "", err
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	return string(b), err
-}
-
 // maxAnswer bounds an answer that is not a stream: 10 000 targets in full.
 const maxAnswer = 512 << 20
 

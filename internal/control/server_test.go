@@ -590,10 +590,16 @@ func TestMetrics(t *testing.T) {
 	e.change("a", monitor.StateEvent, down)
 	var text string
 	until(t, "the outage to be counted", func() bool {
-		var err error
-		if text, err = c.Metrics(t.Context()); err != nil {
+		res, err := c.send(t.Context(), http.MethodGet, "/metrics", nil)
+		if err != nil {
 			t.Fatal(err)
 		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = string(b)
 		return strings.Contains(text, `holdfast_target_outages_total{target="a"} 1`)
 	})
 	for _, want := range []string{
