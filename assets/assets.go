@@ -43,13 +43,8 @@ func SVG(name string) []byte {
 // Sizes returns the edges, in pixels and rising, in which every tray icon is there.
 func Sizes() []int { return []int{16, 22, 24, 32, 44, 48, 64} }
 
-// Looks returns the names of the tray icons, the one that beats the others first.
-func Looks() []string {
-	return []string{"unknown", "down", "suspect", "connecting", "up", "paused", "empty"}
-}
-
-// Icon returns the tray icon of a look as a PNG file of size × size pixels; nil if there is none. Beside the names of
-// [Looks] it knows those of [Badged]. Size is one of [Sizes].
+// Icon returns the tray icon of a look as a PNG file of size × size pixels; nil if there is none. A look is "unknown",
+// "down", "suspect", "connecting", "up", "paused", "empty", or what [Badged] returns. Size is one of [Sizes].
 func Icon(look string, size int) []byte { return picture(look, size) }
 
 // Badged returns the name under which the icon "down" with the number of broken targets is kept: plain "down" for one,

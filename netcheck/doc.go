@@ -54,13 +54,6 @@ type PathAnswer struct {
 	Refusal ICMPError     // a station said that the destination is prohibited or unreachable; zero none
 }
 
-// A HostAnswer is what AskHost found out.
-type HostAnswer struct {
-	Outcome Outcome // Answered (another port accepted), Refused (its RST came), Unreachable, Silent
-	RTT     time.Duration
-	ICMP    ICMPError // the ICMP error that ended the question; zero none
-}
-
 // TimeExceeded reports whether a station on the way let the packet's TTL end: that station is alive.
 func (e ICMPError) TimeExceeded() bool {
 	return !e.IsZero() && (!e.V6 && e.Type == 11 || e.V6 && e.Type == 3)

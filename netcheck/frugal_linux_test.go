@@ -77,7 +77,8 @@ func newChain(t *testing.T, v6 bool) *chain {
 	eventually(t, "the server answers", func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 		defer cancel()
-		return AskHost(ctx, c.way, netip.AddrPortFrom(c.dst, 7000)).Outcome == Refused
+		outcome, _ := askTCP(ctx, c.way, netip.AddrPortFrom(c.dst, 9))
+		return outcome == Refused
 	})
 	return c
 }

@@ -70,9 +70,6 @@ func AskGateway(context.Context, Way) GatewayAnswer { return GatewayAnswer{} }
 // AskPath asks nothing here.
 func AskPath(context.Context, Way, netip.AddrPort, func(PathAnswer)) PathAnswer { return PathAnswer{} }
 
-// AskHost asks nothing here: NotAsked.
-func AskHost(context.Context, Way, netip.AddrPort) HostAnswer { return HostAnswer{} }
-
 // ControlICMPErrors has no effect here; it is there so that a net.Dialer can use it everywhere.
 func ControlICMPErrors(network, address string, c syscall.RawConn) error { return nil }
 

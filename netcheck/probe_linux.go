@@ -32,8 +32,6 @@ const (
 	pathPace = 20 * time.Millisecond
 	// gatewayPort is for a SYN to the gateway: most answer DNS, the others refuse.
 	gatewayPort = 53
-	// closedPort is for a SYN to a server's host: "discard", long out of use.
-	closedPort = 9
 	// longestAsk bounds a question whose context has no deadline.
 	longestAsk = 3 * time.Second
 )
@@ -57,12 +55,12 @@ func AskGateway(ctx context.Context, w Way) GatewayAnswer {
 	defer cancel()
 	both.Go(func() { answers <- askGatewayUDP(ctx, w) })
 	both.Go(func() {
-		a := askTCP(ctx, w, netip.AddrPortFrom(w.Gateway, gatewayPort))
-		if a.Outcome == Refused || a.Outcome == Answered {
-			answers <- GatewayAnswer{Outcome: Answered, RTT: a.RTT, How: "tcp", Sender: w.Gateway}
+		outcome, rtt := askTCP(ctx, w, netip.AddrPortFrom(w.Gateway, gatewayPort))
+		if outcome == Refused || outcome == Answered {
+			answers <- GatewayAnswer{Outcome: Answered, RTT: rtt, How: "tcp", Sender: w.Gateway}
 			return
 		}
-		answers <- GatewayAnswer{Outcome: a.Outcome}
+		answers <- GatewayAnswer{Outcome: outcome}
 	})
 	var worst GatewayAnswer
 	for range 2 {
@@ -232,18 +230,6 @@ func (a *PathAnswer) learn(r reply, host netip.Addr) bool {
 	return *a != before
 }
 
-// AskHost asks whether the host of dst answers at another TCP port: its refusal (or its acceptance) proves that the host
-// is alive, whatever becomes of dst's own port. One packet, which TCP sends again after a second.
-func AskHost(ctx context.Context, w Way, dst netip.AddrPort) HostAnswer {
-	ctx, cancel := context.WithTimeout(ctx, longestAsk)
-	defer cancel()
-	port := uint16(closedPort)
-	if dst.Port() == port {
-		port++
-	}
-	return askTCP(ctx, w, netip.AddrPortFrom(dst.Addr().Unmap(), port))
-}
-
 // bind keeps a probe on the way that it is about. Both steps are tried only: since Linux 5.7 the interface needs no
 // privilege, and without it the route decides, as it does for everybody else.
 func (w Way) bind(c syscall.RawConn) error {
@@ -272,8 +258,9 @@ func (w Way) scoped(a netip.Addr) netip.Addr {
 	return a
 }
 
-// askTCP sends a SYN and ends whatever comes of it at once.
-func askTCP(ctx context.Context, w Way, dst netip.AddrPort) (a HostAnswer) {
+// askTCP sends a SYN and ends whatever comes of it at once: Answered, Refused (the RST came from dst itself), Unreachable
+// or Silent.
+func askTCP(ctx context.Context, w Way, dst netip.AddrPort) (Outcome, time.Duration) {
 	twin := -1
 	defer func() {
 		if twin >= 0 {
@@ -305,26 +292,25 @@ func askTCP(ctx context.Context, w Way, dst netip.AddrPort) (a HostAnswer) {
 	if err == nil {
 		_ = c.(*net.TCPConn).SetLinger(0) // a reset: nothing was ever to be said
 		_ = c.Close()
-		return HostAnswer{Outcome: Answered, RTT: rtt}
+		return Answered, rtt
 	}
+	var icmp ICMPError
 	for twin >= 0 {
 		q, err := readErrQueue(twin)
 		if err != nil {
 			break
 		}
 		if !q.IsZero() {
-			a.ICMP = q.ICMPError
+			icmp = q.ICMPError
 		}
 	}
 	switch {
 	case ctx.Err() != nil, errors.Is(err, unix.ETIMEDOUT):
-		a.Outcome = Silent
-	case errors.Is(err, unix.ECONNREFUSED) && (a.ICMP.IsZero() || a.ICMP.Sender == dst.Addr().WithZone("")):
-		a.Outcome, a.RTT = Refused, rtt
-	default:
-		a.Outcome = Unreachable // an ICMP error, or a rule of this computer's firewall
+		return Silent, 0
+	case errors.Is(err, unix.ECONNREFUSED) && (icmp.IsZero() || icmp.Sender == dst.Addr().WithZone("")):
+		return Refused, rtt
 	}
-	return a
+	return Unreachable, 0 // an ICMP error, or a rule of this computer's firewall
 }
 
 // A udpProbe is a socket for UDP questions, bound to a way.
