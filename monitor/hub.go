@@ -39,7 +39,9 @@ func realSystem() system {
 	return system{
 		dial: dialSession,
 		resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+			// A Resolver of its own: the default one makes look-ups of one name that overlap share one question, so that
+			// whoever asks again would wait for the answer to a question that was lost.
+			return new(net.Resolver).LookupNetIP(ctx, "ip", host)
 		},
 		egress: netcheck.Egress, judge: netcheck.Judge, explain: netcheck.Explain, neighbour: netcheck.Neighbour,
 		askGateway: netcheck.AskGateway, askPath: netcheck.AskPath,

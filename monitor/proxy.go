@@ -192,9 +192,10 @@ func (m *Monitor) tunnelFailed(t *trouble, ctx context.Context, u *tunnel, reply
 	}
 	where := t.dst.String()
 	says := reply.Says()
+	t.facts.Says, t.facts.TunnelLate = says, took > lateReply
 	switch {
 	case says != dial.SaidNothing:
-		t.facts.Tunnel, t.facts.Says, t.facts.TunnelLate = netcheck.Failed, says, took > lateReply
+		t.facts.Tunnel = netcheck.Failed
 		seen := netcheck.SeenRefused
 		if aboutServer(says) || says == dial.SaidFailed || says == dial.SaidName {
 			seen = netcheck.SeenAnswers
@@ -212,7 +213,7 @@ func (m *Monitor) tunnelFailed(t *trouble, ctx context.Context, u *tunnel, reply
 	case de.Step == dial.StepReply && m.proxy.via.Scheme() != "http":
 		// It took the greeting and hangs up on the request: OpenSSH's -D says "no" in no other way.
 		says = dial.SaidFailed
-		t.facts.Tunnel, t.facts.Says, t.facts.TunnelLate = netcheck.Failed, says, took > lateReply
+		t.facts.Tunnel, t.facts.Says = netcheck.Failed, says
 		m.note(netcheck.HopProxy, where, netcheck.SeenAnswers, took, "hung up on the request for a tunnel")
 	case errors.Is(err, io.EOF):
 		t.facts.Tunnel = netcheck.Closed
@@ -285,8 +286,13 @@ func (m *Monitor) proxySaid(a proxyAnswer) {
 	where := t.dst.String()
 	switch {
 	case a.err != nil:
-		if t.facts.Fresh != netcheck.Answered {
+		switch {
+		case t.facts.Fresh != netcheck.Answered:
 			m.dialFailed(t, a.err, where, a.took, m.hub.now())
+		case isRefused(errnoOf(a.err)): // it has stopped since it accepted the last one
+			t.facts.ProxyAlive = netcheck.Refused
+			m.note(netcheck.HopProxy, where, netcheck.SeenRefused, a.took, "connection refused")
+			m.consider(m.hub.now())
 		}
 	case !a.lives:
 		if t.facts.Fresh == netcheck.Asked {

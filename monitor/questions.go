@@ -16,16 +16,25 @@ import (
 // newRound forgets what earlier questions found out; the old session and its way stay as they are.
 func (m *Monitor) newRound(now time.Duration) {
 	t := m.trouble
+	lastRound, probed := t.round, t.probed
 	t.round, t.askedAt, t.probed = now, 0, false
 	t.aliveAt, t.farAt, t.tunnelAt, t.knockedTogether = 0, 0, 0, false
 	old := t.facts
 	t.facts = netcheck.Facts{HadSession: old.HadSession, Way: old.Way, Session: old.Session, SessionAcked: old.SessionAcked,
 		Proxied: old.Proxied, ProxyGone: old.ProxyGone}
-	if m.sess == nil && t.facts.Session == netcheck.Asked {
+	if (m.sess == nil || m.s.State == Down) && t.facts.Session == netcheck.Asked {
 		t.facts.Session = netcheck.Silent
+	}
+	if probed && now-lastRound < probesLast && (old.Gateway == netcheck.Silent || old.Gateway == netcheck.Answered) && old.Host != netcheck.Asked {
+		// The next hop and the way were asked a moment ago: they are not asked the same again.
+		t.probed = true
+		t.facts.Gateway, t.facts.GatewayUsedTo, t.facts.Host, t.facts.LastHop = old.Gateway, old.GatewayUsedTo, old.Host, old.LastHop
 	}
 	t.evidence = nil // what earlier rounds found rests with their verdicts
 }
+
+// probesLast is how long what the next hop and the way have said serves the rounds that follow.
+const probesLast = 1500 * time.Millisecond
 
 // approach looks at the way and dials: the name first, where there is one, then the local part of the way.
 func (m *Monitor) approach(now time.Duration) {
@@ -135,6 +144,9 @@ func (m *Monitor) approachAddr(now time.Duration, addr netip.Addr) {
 		t.fresh = nil // its goroutine closes it when the dials end
 		m.endDials()
 	}
+	if dst != t.dst {
+		m.forgetProbes()
+	}
 	t.dst = dst
 	m.edit().Remote = dst.String()
 	m.heed(addr)
@@ -176,6 +188,9 @@ func (m *Monitor) approachAddr(now time.Duration, addr netip.Addr) {
 		t.facts.Session, moved = netcheck.Silent, true
 	}
 	if !t.facts.HadSession || t.facts.Way.Index != w.Index || !t.local.Broken() || moved {
+		if !sameWay(t.facts.Way, w) {
+			m.forgetProbes()
+		}
 		t.facts.Way = w
 		m.setWay(w)
 		m.edit().Way = w
@@ -184,6 +199,13 @@ func (m *Monitor) approachAddr(now time.Duration, addr netip.Addr) {
 	m.noteWay(w)
 	m.dialFresh(now)
 	m.armAttempt(now)
+}
+
+// forgetProbes drops what an earlier round asked on another way.
+func (m *Monitor) forgetProbes() {
+	t := m.trouble
+	t.probed = false
+	t.facts.Gateway, t.facts.Host, t.facts.LastHop = netcheck.NotAsked, netcheck.NotAsked, netip.Addr{}
 }
 
 // sameWay reports whether both lead over the same interface and gateway from the same address.
