@@ -21,6 +21,7 @@ type system struct {
 	dial        func(ctx context.Context, dst netip.AddrPort, k Keepalive) (net.Conn, error)
 	resolve     func(ctx context.Context, host string) ([]netip.Addr, error)
 	egress      func(dst netip.Addr) (netcheck.Way, error)
+	nameServer  func() netip.Addr
 	judge       func(netcheck.Way) netcheck.LinkState
 	explain     func(dst netip.Addr) (disabled, noCarrier, noAddress string)
 	neighbour   func(netcheck.Way) (netcheck.NeighbourState, time.Duration)
@@ -43,7 +44,7 @@ func realSystem() system {
 			// whoever asks again would wait for the answer to a question that was lost.
 			return new(net.Resolver).LookupNetIP(ctx, "ip", host)
 		},
-		egress: netcheck.Egress, judge: netcheck.Judge, explain: netcheck.Explain, neighbour: netcheck.Neighbour,
+		egress: netcheck.Egress, nameServer: netcheck.NameServer, judge: netcheck.Judge, explain: netcheck.Explain, neighbour: netcheck.Neighbour,
 		askGateway: netcheck.AskGateway, askPath: netcheck.AskPath,
 		readSocket: readSocket, keepalive: keepaliveOn, userTimeout: setUserTimeout, nudge: nudgeKeepalive, tcpInfo: readTCPInfo, hasInput: hasInput,
 		bootAhead: boottimeAhead,

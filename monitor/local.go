@@ -19,8 +19,8 @@ func (m *Monitor) linkNews() {
 	w := m.way.Load()
 	if w == nil || w.Index == 0 || t != nil && t.facts.RouteErr != 0 && !t.facts.HadSession {
 		// No way was known: is there one now?
-		if t != nil && t.local.Broken() && t.dst.IsValid() {
-			if nw, err := m.hub.sys.egress(t.dst.Addr()); err == nil && !m.hub.judge(nw, 5*time.Millisecond).Broken() && m.timers[timerRepaired] == 0 {
+		if t != nil && t.local.Broken() {
+			if nw, err := m.hub.sys.egress(m.towards()); err == nil && !m.hub.judge(nw, 5*time.Millisecond).Broken() && m.timers[timerRepaired] == 0 {
 				m.set(timerRepaired, now+settleAfterRepair)
 			}
 		}
@@ -35,9 +35,9 @@ func (m *Monitor) linkNews() {
 			m.set(timerRepaired, now+settleAfterRepair)
 		}
 	}
-	if t != nil && t.local.Broken() && state.Broken() && m.s.State == Down && t.dst.IsValid() && m.timers[timerRepaired] == 0 {
+	if t != nil && t.local.Broken() && state.Broken() && m.s.State == Down && m.timers[timerRepaired] == 0 {
 		// The old way is broken still; a new one may be there.
-		if nw, err := m.hub.sys.egress(t.dst.Addr()); err == nil && nw.Index != 0 && nw != *w &&
+		if nw, err := m.hub.sys.egress(m.towards()); err == nil && nw.Index != 0 && nw != *w &&
 			!m.hub.judge(nw, 5*time.Millisecond).Broken() && t.dials == 0 && !t.attempting &&
 			m.timers[timerRetry] > now+settleAfterRepair && (nw != t.other || m.timers[timerRetry] > now+knockEvery) {
 			t.other = nw
@@ -97,8 +97,8 @@ func (m *Monitor) reread(now time.Duration) {
 			m.set(timerRepaired, now+settleAfterRepair-rereadAfter)
 			return
 		}
-	} else if t.dst.IsValid() {
-		w, err := m.hub.sys.egress(t.dst.Addr())
+	} else {
+		w, err := m.hub.sys.egress(m.towards())
 		if err == nil {
 			state = m.hub.judge(w, 5*time.Millisecond)
 			if !state.Broken() {
@@ -106,7 +106,7 @@ func (m *Monitor) reread(now time.Duration) {
 				return
 			}
 		} else {
-			t.facts.OtherDisabled, t.facts.OtherNoCarrier, t.facts.OtherNoAddress = m.hub.sys.explain(t.dst.Addr())
+			t.facts.OtherDisabled, t.facts.OtherNoCarrier, t.facts.OtherNoAddress = m.hub.sys.explain(m.towards())
 		}
 	}
 	t.local, t.reread = state, true

@@ -47,6 +47,7 @@ func (m *Monitor) approach(now time.Duration) {
 	m.note(netcheck.HopResolver, m.host, netcheck.SeenAsked, 0, "")
 	m.set(timerAttemptEnd, now+attemptLimit)
 	m.set(timerDecide, now+nameSilence)
+	m.set(timerProbe, now+quietBeforeProbes)
 	m.lookUp(m.host, 2, func(addrs []netip.Addr, err error, took time.Duration) { m.resolved(t, addrs, err, took) })
 }
 
@@ -108,7 +109,43 @@ func (m *Monitor) resolved(t *trouble, addrs []netip.Addr, err error, took time.
 	}
 	t.facts.Name, t.facts.NameUnknown = outcome, unknown
 	m.noteNoName(m.host, err, unknown)
+	m.probeNameWay(now) // nobody may have been able to ask
 	m.consider(now)
+}
+
+// probeNameWay looks at the way that the look-up takes: what is broken before the resolver is not the resolver's fault.
+func (m *Monitor) probeNameWay(now time.Duration) {
+	t := m.trouble
+	if t.probed || t.local.Broken() {
+		return
+	}
+	w := t.facts.Way
+	if w.Index == 0 || !t.facts.HadSession {
+		var err error
+		m.heed(m.towards())
+		if w, err = m.hub.sys.egress(m.towards()); errors.Is(err, netcheck.ErrUnsupported) {
+			return
+		} else if err != nil {
+			if t.facts.RouteErr = errnoOf(err); t.facts.RouteErr == 0 {
+				t.facts.RouteErr = syscall.ENETUNREACH
+			}
+			m.enterLocal(now, netcheck.LinkNoRoute)
+			return
+		}
+		t.facts.Way = w
+		m.setWay(w)
+		m.edit().Way = w
+	}
+	state := m.hub.judge(w, 5*time.Millisecond)
+	if state.Broken() {
+		m.enterLocal(now, state)
+		return
+	}
+	t.facts.Link = state
+	m.noteWay(w)
+	t.probed = true
+	m.readNeighbours()
+	m.askGateway()
 }
 
 func (m *Monitor) noteNoName(host string, err error, unknown bool) {
@@ -117,6 +154,14 @@ func (m *Monitor) noteNoName(host string, err error, unknown bool) {
 		saw = "the look-up failed: " + plain(err)
 	}
 	m.note(netcheck.HopResolver, host, netcheck.SeenBroken, 0, saw)
+}
+
+// towards is the address that is dialled; before any is known, one that leads where look-ups go.
+func (m *Monitor) towards() netip.Addr {
+	if t := m.trouble; t.dst.IsValid() {
+		return t.dst.Addr()
+	}
+	return m.hub.sys.nameServer()
 }
 
 // pickAddr chooses the address that worked last, else the first that this computer has a way to; the first of all when
@@ -584,7 +629,14 @@ func (m *Monitor) freshEnded(t *trouble, s *session, err error) {
 // probe asks the next hop and the path.
 func (m *Monitor) probe(now time.Duration) {
 	t := m.trouble
-	if t == nil || t.probed || !t.dst.IsValid() || t.local.Broken() {
+	if t == nil || t.probed || t.local.Broken() {
+		return
+	}
+	if t.facts.Name == netcheck.Asked {
+		m.probeNameWay(now)
+		return
+	}
+	if !t.dst.IsValid() {
 		return
 	}
 	if t.facts.Proxied && t.facts.Fresh == netcheck.Answered {
@@ -603,19 +655,8 @@ func (m *Monitor) probe(now time.Duration) {
 	if w.Index == 0 || w.Loopback {
 		return
 	}
+	m.askGateway()
 	round := t.round
-	if w.Gateway.IsValid() {
-		t.facts.Gateway = netcheck.Asked
-		t.facts.GatewayUsedTo = m.hub.gatewayUsedTo(w)
-		m.note(netcheck.HopGateway, w.Gateway.String(), netcheck.SeenAsked, 0, "")
-		m.hub.askGateway(m.ctx, w, func(a netcheck.GatewayAnswer) {
-			m.post(func() {
-				if m.trouble == t && t.round == round {
-					m.gatewayAnswered(a)
-				}
-			})
-		})
-	}
 	t.facts.Host = netcheck.Asked
 	dst := t.dst
 	m.asking.Go(func() {
@@ -625,6 +666,25 @@ func (m *Monitor) probe(now time.Duration) {
 			m.post(func() { m.pathAnswered(t, round, a) })
 		})
 		m.post(func() { m.pathAnswered(t, round, a) })
+	})
+}
+
+// askGateway asks the next hop, with all who ask it now.
+func (m *Monitor) askGateway() {
+	t := m.trouble
+	w, round := t.facts.Way, t.round
+	if w.Index == 0 || w.Loopback || !w.Gateway.IsValid() {
+		return
+	}
+	t.facts.Gateway = netcheck.Asked
+	t.facts.GatewayUsedTo = m.hub.gatewayUsedTo(w)
+	m.note(netcheck.HopGateway, w.Gateway.String(), netcheck.SeenAsked, 0, "")
+	m.hub.askGateway(m.ctx, w, func(a netcheck.GatewayAnswer) {
+		m.post(func() {
+			if m.trouble == t && t.round == round {
+				m.gatewayAnswered(a)
+			}
+		})
 	})
 }
 

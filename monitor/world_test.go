@@ -27,6 +27,7 @@ const (
 
 var (
 	serverAddr = netip.MustParseAddrPort("192.0.2.7:7000")
+	nameServer = netip.MustParseAddr("192.0.2.53")
 	wayThere   = netcheck.Way{Index: 7, Interface: "eth0", Source: netip.MustParseAddr("198.51.100.5"),
 		Gateway: netip.MustParseAddr("198.51.100.1"), Destination: serverAddr.Addr()}
 )
@@ -160,6 +161,7 @@ func (w *world) system() system {
 			w.mu.Unlock()
 			return f(a)
 		},
+		nameServer: func() netip.Addr { return nameServer },
 		judge: func(way netcheck.Way) netcheck.LinkState {
 			w.mu.Lock()
 			f, link := w.judged, w.link

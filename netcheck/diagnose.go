@@ -113,8 +113,15 @@ func beatCame(f *Facts) finding {
 
 // deadGatewayBeforeName keeps a resolver behind a dead gateway from being blamed: the nearest broken hop wins.
 func deadGatewayBeforeName(f *Facts) finding {
-	if f.nameFailed() && f.Fresh != Answered && f.Fresh != Refused && f.gatewayDead() && f.Gateway == Silent {
+	switch {
+	case !f.nameFailed() || f.Fresh == Answered || f.Fresh == Refused:
+	case f.gatewayDead() && f.Gateway == Silent:
 		return is(GatewayUnreachable)
+	case f.Name != Silent: // somebody has answered
+	case f.Gateway == Asked:
+		return wait
+	case f.Gateway == Silent && f.Way.Gateway.IsValid() && !f.gatewayAlive() && f.GatewayUsedTo != No:
+		return is(GatewayUnreachable, ResolverUnreachable)
 	}
 	return finding{}
 }

@@ -50,6 +50,9 @@ var diagnoseCases = []struct {
 
 	{"name unknown", Facts{Way: eth0, Link: LinkWhole, Name: Failed, NameUnknown: true}, NameNotFound, nil},
 	{"resolver silent", Facts{Way: eth0, Link: LinkWhole, Name: Silent}, ResolverUnreachable, nil},
+	{"resolver silent, its gateway silent too and used to answer", Facts{Way: eth0, Link: LinkWhole, Name: Silent, Gateway: Silent, GatewayNeighbour: NeighbourPresent, GatewayUsedTo: Yes}, GatewayUnreachable, []Cause{ResolverUnreachable}},
+	{"resolver silent, its gateway silent as ever", Facts{Way: eth0, Link: LinkWhole, Name: Silent, Gateway: Silent, GatewayNeighbour: NeighbourPresent, GatewayUsedTo: No}, ResolverUnreachable, nil},
+	{"resolver silent, its gateway is still being asked", Facts{Way: eth0, Link: LinkWhole, Name: Silent, Gateway: Asked}, CauseNone, nil},
 	{"resolver refuses", Facts{Way: eth0, Link: LinkWhole, Name: Refused}, ResolverUnreachable, nil},
 	{"resolver behind a dead gateway", Facts{Way: eth0, Link: LinkWhole, Name: Silent, Gateway: Silent, GatewayNeighbour: NeighbourFailed}, GatewayUnreachable, nil},
 	{"resolver fails, the address from before serves: refused", Facts{Way: eth0, Link: LinkWhole, Name: Failed, Fresh: Refused}, ServerRefused, nil},
