@@ -47,9 +47,16 @@ func (m *Monitor) approach(now time.Duration) {
 	m.note(netcheck.HopResolver, m.host, netcheck.SeenAsked, 0, "")
 	m.set(timerAttemptEnd, now+attemptLimit)
 	m.set(timerDecide, now+nameSilence)
-	m.set(timerProbe, now+quietBeforeProbes)
+	probe := now + quietBeforeProbes
+	if w, err := m.hub.sys.egress(m.towards()); err != nil || m.hub.judge(w, 5*time.Millisecond).Broken() {
+		probe = now + localName // only what needs no network can answer
+	}
+	m.set(timerProbe, probe)
 	m.lookUp(m.host, 2, func(addrs []netip.Addr, err error, took time.Duration) { m.resolved(t, addrs, err, took) })
 }
+
+// localName is how long a look-up may take that asks nobody.
+const localName = 30 * time.Millisecond
 
 // lookUp asks the resolver for a name, times over, 0.4 s apart: one lost datagram is no verdict on the resolver. then is
 // called by the owner with each answer while the round lasts.
