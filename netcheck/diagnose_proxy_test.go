@@ -49,12 +49,7 @@ func (f Facts) by(w Way) Facts { f.Way = w; return f }
 
 func (f Facts) with(change func(*Facts)) Facts { change(&f); return f }
 
-var proxyCases = []struct {
-	name string
-	f    Facts
-	want Cause
-	also []Cause
-}{
+var proxyCases = []diagnoseCase{
 	{"nothing known", before(), CauseNone, nil},
 	{"a beat is overdue, nothing else known yet", connected(Asked), CauseNone, nil},
 	{"a late beat came, the fresh tunnel was slower", connected(Answered).tunnel(Silent).alive(Answered), CauseNone, nil},
@@ -196,35 +191,13 @@ var proxyCases = []struct {
 	{"TLS fails through the tunnel", before().tunnel(Answered).with(func(f *Facts) { f.TLSFailed = true }), TLSFailed, nil},
 }
 
-func TestDiagnoseProxied(t *testing.T) {
-	for _, tt := range proxyCases {
-		t.Run(tt.name, func(t *testing.T) {
-			v := Diagnose(tt.f)
-			if v.Cause != tt.want || !slices.Equal(v.Also, tt.also) || v.Hop != tt.want.Hop() {
-				t.Errorf("got %q at %q, also %v; want %q, also %v", v.Cause, v.Hop, v.Also, tt.want, tt.also)
-			}
-		})
-	}
-}
-
-func TestDiagnoseProxiedNames(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		f    Facts
-		want Verdict
-	}{
-		{"behind the proxy, it is the last that answered", before().tunnel(Silent).alive(Answered).with(func(f *Facts) { f.LastHop = router }),
-			Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: eth0.Destination}},
-		{"the proxy is silent: the last station before it", before().to(Silent).with(func(f *Facts) { f.LastHop = router }),
-			Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: router}},
-		{"the last router finds no proxy: it says so", before().unreachable(syscall.EHOSTUNREACH, icmp(3, 1, router)),
-			Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: router}},
-	} {
-		v := Diagnose(tt.f)
-		if v.Interface != tt.want.Interface || v.Gateway != tt.want.Gateway || v.LastHop != tt.want.LastHop {
-			t.Errorf("%s: got %q %v %v, want %q %v %v", tt.name, v.Interface, v.Gateway, v.LastHop, tt.want.Interface, tt.want.Gateway, tt.want.LastHop)
-		}
-	}
+var proxyNameCases = []nameCase{
+	{"behind the proxy, it is the last that answered", before().tunnel(Silent).alive(Answered).with(func(f *Facts) { f.LastHop = router }),
+		Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: eth0.Destination}},
+	{"the proxy is silent: the last station before it", before().to(Silent).with(func(f *Facts) { f.LastHop = router }),
+		Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: router}},
+	{"the last router finds no proxy: it says so", before().unreachable(syscall.EHOSTUNREACH, icmp(3, 1, router)),
+		Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: router}},
 }
 
 var everySaid = []Said{dial.SaidNothing, dial.SaidAuth, dial.SaidDenied, dial.SaidRefused, dial.SaidHostUnreachable, dial.SaidTimeout,

@@ -20,12 +20,14 @@ func icmp(typ, code uint8, from netip.Addr) ICMPError {
 	return ICMPError{Type: typ, Code: code, Sender: from}
 }
 
-var diagnoseCases = []struct {
+type diagnoseCase struct {
 	name string
 	f    Facts
 	want Cause
 	also []Cause
-}{
+}
+
+var diagnoseCases = []diagnoseCase{
 	{"nothing known", Facts{}, CauseNone, nil},
 	{"session up, all is well", Facts{HadSession: true, Way: eth0, Link: LinkWhole, Session: Answered}, CauseNone, nil},
 	{"a beat is overdue, nothing else known yet", Facts{HadSession: true, Way: eth0, Link: LinkWhole, Session: Asked}, CauseNone, nil},
@@ -119,8 +121,12 @@ var diagnoseCases = []struct {
 }
 
 func TestDiagnose(t *testing.T) {
-	for _, tt := range diagnoseCases {
-		t.Run(tt.name, func(t *testing.T) {
+	for _, tt := range slices.Concat(diagnoseCases, proxyCases) {
+		name := tt.name
+		if tt.f.Proxied {
+			name = "proxied: " + name
+		}
+		t.Run(name, func(t *testing.T) {
 			v := Diagnose(tt.f)
 			if v.Cause != tt.want || !slices.Equal(v.Also, tt.also) || v.Hop != tt.want.Hop() {
 				t.Errorf("got %q at %q, also %v; want %q, also %v", v.Cause, v.Hop, v.Also, tt.want, tt.also)
@@ -129,25 +135,30 @@ func TestDiagnose(t *testing.T) {
 	}
 }
 
+// A nameCase is about what a verdict names beside its cause.
+type nameCase struct {
+	name string
+	f    Facts
+	want Verdict
+}
+
+var nameCases = []nameCase{
+	{"the way's interface and gateway", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Answered, LastHop: router},
+		Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: router}},
+	{"another interface, so not this way's gateway", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Answered, OtherDisabled: "eth1"},
+		Verdict{Interface: "eth1"}},
+	{"who prohibits", Facts{Way: eth0, Link: LinkWhole, Fresh: Unreachable, FreshICMP: icmp(3, 13, router), LastHop: eth0.Gateway},
+		Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: router}},
+	{"nobody behind the gateway answers", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Answered},
+		Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: eth0.Gateway}},
+	{"the gateway does not answer either", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Silent},
+		Verdict{Interface: "eth0", Gateway: eth0.Gateway}},
+	{"the server itself refuses", Facts{Way: eth0, Link: LinkWhole, Fresh: Refused, Gateway: Answered}, Verdict{Interface: "eth0", Gateway: eth0.Gateway}},
+	{"a broken link has no last hop", Facts{Way: eth0, Link: LinkNoCarrier, LastHop: router}, Verdict{Interface: "eth0", Gateway: eth0.Gateway}},
+}
+
 func TestDiagnoseNames(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		f    Facts
-		want Verdict
-	}{
-		{"the way's interface and gateway", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Answered, LastHop: router},
-			Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: router}},
-		{"another interface, so not this way's gateway", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Answered, OtherDisabled: "eth1"},
-			Verdict{Interface: "eth1"}},
-		{"who prohibits", Facts{Way: eth0, Link: LinkWhole, Fresh: Unreachable, FreshICMP: icmp(3, 13, router), LastHop: eth0.Gateway},
-			Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: router}},
-		{"nobody behind the gateway answers", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Answered},
-			Verdict{Interface: "eth0", Gateway: eth0.Gateway, LastHop: eth0.Gateway}},
-		{"the gateway does not answer either", Facts{Way: eth0, Link: LinkWhole, Fresh: Silent, Gateway: Silent},
-			Verdict{Interface: "eth0", Gateway: eth0.Gateway}},
-		{"the server itself refuses", Facts{Way: eth0, Link: LinkWhole, Fresh: Refused, Gateway: Answered}, Verdict{Interface: "eth0", Gateway: eth0.Gateway}},
-		{"a broken link has no last hop", Facts{Way: eth0, Link: LinkNoCarrier, LastHop: router}, Verdict{Interface: "eth0", Gateway: eth0.Gateway}},
-	} {
+	for _, tt := range slices.Concat(nameCases, proxyNameCases) {
 		v := Diagnose(tt.f)
 		if v.Interface != tt.want.Interface || v.Gateway != tt.want.Gateway || v.LastHop != tt.want.LastHop {
 			t.Errorf("%s: got %q %v %v, want %q %v %v", tt.name, v.Interface, v.Gateway, v.LastHop, tt.want.Interface, tt.want.Gateway, tt.want.LastHop)

@@ -88,11 +88,11 @@ func (o *Object) Append(b []byte) []byte {
 	b = appendTime(append(b, `,"since":`...), o.Since)
 	b = appendText(append(b, `,"cause":`...), o.Cause)
 	b = appendText(append(b, `,"hop":`...), o.Hop)
-	b = appendStrings(append(b, `,"also":`...), o.Also)
+	b = appendList(append(b, `,"also":`...), o.Also, appendElement)
 	b = appendCount(append(b, `,"attempt":`...), o.Attempt)
 	b = appendTime(append(b, `,"retry_at":`...), o.RetryAt)
 	b = appendMillis(append(b, `,"rtt_ms":`...), o.RTT)
-	b = appendEvidence(append(b, `,"evidence":`...), o.Evidence)
+	b = appendList(append(b, `,"evidence":`...), o.Evidence, appendEvidence)
 
 	b = appendText(append(b, `,"address":`...), o.Address)
 	b = appendText(append(b, `,"via":`...), o.Via)
@@ -135,70 +135,59 @@ func (o *Object) Append(b []byte) []byte {
 	b = strconv.AppendBool(append(b, `,"removed":`...), o.Removed)
 	b = strconv.AppendBool(append(b, `,"stalled":`...), o.Stalled)
 	b = strconv.AppendUint(append(b, `,"seq":`...), o.Seq, 10)
-	b = appendEvidence(append(b, `,"hops":`...), o.Hops)
-	b = appendAttempts(append(b, `,"attempts":`...), o.Attempts)
-	b = appendOutages(append(b, `,"outages":`...), o.Outages)
+	b = appendList(append(b, `,"hops":`...), o.Hops, appendEvidence)
+	b = appendSome(append(b, `,"attempts":`...), o.Attempts, appendAttempt)
+	b = appendSome(append(b, `,"outages":`...), o.Outages, appendOutage)
 	return append(b, '}')
 }
 
-func appendEvidence(b []byte, list []Evidence) []byte {
+// appendList writes a list that is always there, appendSome one that may be null.
+func appendList[T any](b []byte, list []T, one func([]byte, *T) []byte) []byte {
 	b = append(b, '[')
 	for i := range list {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		e := &list[i]
-		b = appendTime(append(b, `{"time":`...), e.Time)
-		b = appendText(append(b, `,"hop":`...), e.Hop)
-		b = appendText(append(b, `,"saw":`...), e.Saw)
-		b = appendText(append(b, `,"where":`...), e.Where)
-		b = appendText(append(b, `,"seen":`...), e.Seen)
-		b = append(appendMillis(append(b, `,"rtt_ms":`...), e.RTT), '}')
+		b = one(b, &list[i])
 	}
 	return append(b, ']')
 }
 
-func appendAttempts(b []byte, list []Attempt) []byte {
+func appendSome[T any](b []byte, list []T, one func([]byte, *T) []byte) []byte {
 	if list == nil {
 		return append(b, "null"...)
 	}
-	b = append(b, '[')
-	for i := range list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		a := &list[i]
-		b = strconv.AppendInt(append(b, `{"number":`...), int64(a.Number), 10)
-		b = appendTime(append(b, `,"start":`...), a.Start)
-		b = appendMillis(append(b, `,"took_ms":`...), a.Took)
-		b = appendText(append(b, `,"cause":`...), a.Cause)
-		b = append(strconv.AppendBool(append(b, `,"ok":`...), a.OK), '}')
-	}
-	return append(b, ']')
+	return appendList(b, list, one)
 }
 
-func appendOutages(b []byte, list []Outage) []byte {
-	if list == nil {
-		return append(b, "null"...)
-	}
-	b = append(b, '[')
-	for i := range list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		u := &list[i]
-		b = appendTime(append(b, `{"start":`...), u.Start)
-		b = appendTime(append(b, `,"end":`...), u.End)
-		b = appendText(append(b, `,"cause":`...), u.Cause)
-		b = appendText(append(b, `,"hop":`...), u.Hop)
-		b = appendStrings(append(b, `,"also":`...), u.Also)
-		b = appendText(append(b, `,"interface":`...), u.Interface)
-		b = appendAddr(append(b, `,"gateway":`...), u.Gateway)
-		b = appendAddr(append(b, `,"last_hop":`...), u.LastHop)
-		b = appendEvidence(append(b, `,"evidence":`...), u.Evidence)
-		b = append(strconv.AppendInt(append(b, `,"attempts":`...), int64(u.Attempts), 10), '}')
-	}
-	return append(b, ']')
+func appendEvidence(b []byte, e *Evidence) []byte {
+	b = appendTime(append(b, `{"time":`...), e.Time)
+	b = appendText(append(b, `,"hop":`...), e.Hop)
+	b = appendText(append(b, `,"saw":`...), e.Saw)
+	b = appendText(append(b, `,"where":`...), e.Where)
+	b = appendText(append(b, `,"seen":`...), e.Seen)
+	return append(appendMillis(append(b, `,"rtt_ms":`...), e.RTT), '}')
+}
+
+func appendAttempt(b []byte, a *Attempt) []byte {
+	b = strconv.AppendInt(append(b, `{"number":`...), int64(a.Number), 10)
+	b = appendTime(append(b, `,"start":`...), a.Start)
+	b = appendMillis(append(b, `,"took_ms":`...), a.Took)
+	b = appendText(append(b, `,"cause":`...), a.Cause)
+	return append(strconv.AppendBool(append(b, `,"ok":`...), a.OK), '}')
+}
+
+func appendOutage(b []byte, u *Outage) []byte {
+	b = appendTime(append(b, `{"start":`...), u.Start)
+	b = appendTime(append(b, `,"end":`...), u.End)
+	b = appendText(append(b, `,"cause":`...), u.Cause)
+	b = appendText(append(b, `,"hop":`...), u.Hop)
+	b = appendList(append(b, `,"also":`...), u.Also, appendElement)
+	b = appendText(append(b, `,"interface":`...), u.Interface)
+	b = appendAddr(append(b, `,"gateway":`...), u.Gateway)
+	b = appendAddr(append(b, `,"last_hop":`...), u.LastHop)
+	b = appendList(append(b, `,"evidence":`...), u.Evidence, appendEvidence)
+	return append(strconv.AppendInt(append(b, `,"attempts":`...), int64(u.Attempts), 10), '}')
 }
 
 // appendTime writes by hand what AppendFormat would in twice the time: a beat has a dozen of them.
@@ -277,16 +266,7 @@ func appendAddr(b []byte, a netip.Addr) []byte {
 	return append(a.AppendTo(append(b, '"')), '"')
 }
 
-func appendStrings(b []byte, list []string) []byte {
-	b = append(b, '[')
-	for i, s := range list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendString(b, s)
-	}
-	return append(b, ']')
-}
+func appendElement(b []byte, s *string) []byte { return appendString(b, *s) }
 
 func appendText(b []byte, s string) []byte {
 	if s == "" {

@@ -3,14 +3,12 @@ package window
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -108,7 +106,7 @@ func (w *Window) editTarget() {
 		}
 	}
 	w.model.mu.Unlock()
-	d := &dialog{w: w, old: name, before: t, name: t.Name, address: t.Address, send: t.Send, expect: t.Expect, named: true, interval: "500ms"}
+	d := &dialog{w: w, old: name, before: t, name: t.Name, address: t.Address, send: config.Escape(t.Send), expect: config.Escape(t.Expect), named: true, interval: "500ms"}
 	if t.Interval > 0 {
 		d.interval = t.Interval.String()
 	}
@@ -194,18 +192,11 @@ func (d *dialog) rebuild() {
 		key   string
 		value *string
 	}{{"address", &d.address}, {"name", &d.name}, {"interval", &d.interval}, {"proxy", &d.proxy}, {"user", &d.user}, {"send", &d.send}, {"expect", &d.expect}} {
-		text := *one.value
-		if one.key == "send" || one.key == "expect" {
-			text = escape(text)
-		}
-		f := newField(text, nil)
+		f := newField(*one.value, nil)
 		f.escape, f.enter = d.close, d.submit
 		f.PlaceHolder = w.say("dialog." + one.key + ".example")
 		value, key := one.value, one.key
 		f.OnChanged = func(s string) {
-			if key == "send" || key == "expect" {
-				s = unescape(s)
-			}
 			*value = s
 			d.changed(key)
 		}
@@ -439,7 +430,15 @@ func (d *dialog) target() (monitor.Target, error) {
 	t.Name, t.Address = strings.TrimSpace(d.name), strings.TrimSpace(d.address)
 	t.Heartbeat, t.Send, t.Expect = heartbeats[d.heartbeat], "", ""
 	if t.Heartbeat == "line" {
-		t.Send, t.Expect = d.send, d.expect
+		for _, one := range []struct {
+			key, text string
+			value     *string
+		}{{"send", d.send, &t.Send}, {"expect", d.expect, &t.Expect}} {
+			var err error
+			if *one.value, err = config.Unescape(one.text); err != nil {
+				return t, &config.Error{Key: one.key, Msg: err.Error(), Err: err}
+			}
+		}
 	}
 	t.Via = d.via()
 	t.Interval = 0
@@ -700,64 +699,6 @@ func (d *dialog) close() {
 	if d.w.dialog == d {
 		d.w.dialog = nil
 	}
-}
-
-// escape writes what a line heartbeat sends as the settings file does, so that it can be seen and typed: \n, \r, \t, \\
-// and \xHH for other bytes that do not show. Unescape reads it; what is no escape stays as it is.
-func escape(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == '\\':
-			b.WriteString(`\\`)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r == utf8.RuneError && n == 1, r < 0x20, r == 0x7f:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		default:
-			b.WriteString(s[i : i+n])
-		}
-		i += n
-	}
-	return b.String()
-}
-
-func unescape(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			b.WriteByte(s[i])
-			continue
-		}
-		i++
-		switch s[i] {
-		case '\\':
-			b.WriteByte('\\')
-		case 'n':
-			b.WriteByte('\n')
-		case 'r':
-			b.WriteByte('\r')
-		case 't':
-			b.WriteByte('\t')
-		case 'x':
-			if i+2 < len(s) {
-				if v, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
-					b.WriteByte(byte(v))
-					i += 2
-					continue
-				}
-			}
-			b.WriteString(`\x`)
-		default:
-			b.WriteString(s[i-1 : i+1])
-		}
-	}
-	return b.String()
 }
 
 // fieldText is the name of a setting as the dialog has it; "" for one that it does not show.

@@ -334,11 +334,7 @@ func (l *list) placeRows(s fyne.Size) {
 		y += rowHeight
 	}
 	for _, r := range l.rows {
-		if shown[r] {
-			r.Show()
-		} else {
-			r.Hide()
-		}
+		setVisible(shown[r], r)
 	}
 }
 

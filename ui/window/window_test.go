@@ -850,6 +850,11 @@ func TestBadFieldsAreNamed(t *testing.T) {
 	if got, err := d.dialog.target(); err != nil || got.Send != "PING {nonce}\n" {
 		t.Errorf("%v %q", err, got.Send)
 	}
+	// What is no escape is told, and not sent as it stands.
+	d.dialog.fields["send"].SetText(`PING\q`)
+	if _, err := d.dialog.target(); err == nil || !strings.HasPrefix(errorText(err, ui.English), `Send: \q is not known`) {
+		t.Errorf("a bad escape: %v", err)
+	}
 }
 
 func TestEditingKeepsWhatTheDialogDoesNotShow(t *testing.T) {
@@ -1002,19 +1007,6 @@ func TestLinesBreakWhereTheyMay(t *testing.T) {
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
-		}
-	}
-}
-
-func TestEscapesAreReadBack(t *testing.T) {
-	for _, s := range []string{"PING {nonce}\n", "a\\b", "tab\tcr\r", "\x00\xff\x7f", `\n`, "\\x41"} {
-		if got := unescape(escape(s)); got != s {
-			t.Errorf("%q became %q by way of %q", s, got, escape(s))
-		}
-	}
-	for in, want := range map[string]string{`a\qb`: `a\qb`, `end\`: `end\`, `\x4`: `\x4`, `\xzz`: `\xzz`, `\x41`: "A"} {
-		if got := unescape(in); got != want {
-			t.Errorf("%q was read as %q, want %q", in, got, want)
 		}
 	}
 }
