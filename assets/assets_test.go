@@ -24,25 +24,12 @@ import (
 // their floating point differently.
 func TestPicturesAreDrawnFromTheDrawings(t *testing.T) {
 	want := map[string]*image.NRGBA{}
-	add := func(name string) func(*image.NRGBA, error) {
-		return func(img *image.NRGBA, err error) {
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			want[name+".png"] = img
+	draw.All(SVG, func(name string, img *image.NRGBA, err error) {
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
-	}
-	for _, n := range draw.Sizes {
-		for _, look := range draw.Looks {
-			add(fmt.Sprintf("%s-%d", look, n))(draw.Icon(SVG, n, look))
-		}
-		for _, badge := range draw.Badges {
-			add(fmt.Sprintf("down-%s-%d", badge, n))(draw.Icon(SVG, n, "down", "badge-"+badge))
-		}
-	}
-	for _, n := range draw.AppSizes {
-		add(fmt.Sprintf("app-%d", n))(draw.App(SVG, n))
-	}
+		want[name+".png"] = img
+	})
 	kept, err := fs.ReadDir(files, "png")
 	if err != nil {
 		t.Fatal(err)

@@ -52,17 +52,11 @@ func TestAlive(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				v, err := ParseVia(tt.via)
-				if err != nil {
-					t.Fatal(err)
-				}
-				ours, theirs := net.Pipe()
-				played := make(chan error, 1)
-				go func() { played <- play(theirs, tt.script, tt.hold) }()
+				v, ours, played := against(t, tt.via, tt.script, tt.hold)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				began := time.Now()
-				err = Alive(ctx, ours, v)
+				err := Alive(ctx, ours, v)
 				if took := time.Since(began); took != tt.took {
 					t.Errorf("after %v, want %v", took, tt.took)
 				}

@@ -62,6 +62,19 @@ const (
 	socksOK      = "\x05\x00\x00\x01\x7f\x00\x00\x01\x04\x38"
 )
 
+// against is a way to a fake proxy that plays the script, with our end of a connection to it, and what the play came to.
+func against(t *testing.T, via string, script []line, hold bool) (v Via, ours net.Conn, played <-chan error) {
+	t.Helper()
+	v, err := ParseVia(via)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := net.Pipe()
+	result := make(chan error, 1)
+	go func() { result <- play(theirs, script, hold) }()
+	return v, ours, result
+}
+
 func TestThrough(t *testing.T) {
 	const (
 		viaHTTP  = "http://proxy.example.net:3128"
@@ -148,13 +161,7 @@ func TestThrough(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				v, err := ParseVia(tt.via)
-				if err != nil {
-					t.Fatal(err)
-				}
-				ours, theirs := net.Pipe()
-				played := make(chan error, 1)
-				go func() { played <- play(theirs, tt.script, tt.hold) }()
+				v, ours, played := against(t, tt.via, tt.script, tt.hold)
 				ctx, cancel := context.WithCancel(t.Context())
 				if tt.ctx > 0 {
 					ctx, cancel = context.WithTimeout(t.Context(), tt.ctx)

@@ -68,6 +68,25 @@ func (h *heard) wait(t *testing.T, k Kind) Event {
 	}
 }
 
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln
+}
+
+// serve has s serve ln; stop ends that.
+func serve(t testing.TB, s *Server, ln net.Listener) (stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- s.Serve(ctx, ln) }()
+	waitFor(t, "Serve", func() bool { return s.Addr() != nil })
+	return func() error { cancel(); return <-done }
+}
+
 // start runs a server on loopback until the test ends.
 func start(t testing.TB, o Options) (*Server, *heard) {
 	t.Helper()
@@ -75,24 +94,15 @@ func start(t testing.TB, o Options) (*Server, *heard) {
 	if o.OnEvent == nil {
 		o.OnEvent = h.add
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := New(o)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
+	ln := listen(t)
 	addr := ln.Addr()
-	go func() { done <- s.Serve(ctx, ln) }()
-	for s.Addr() == nil {
-		time.Sleep(time.Millisecond)
-	}
+	s := New(o)
+	stop := serve(t, s, ln)
 	if s.Addr().String() != addr.String() {
 		t.Errorf("Addr is %v, want %v", s.Addr(), addr)
 	}
 	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
+		if err := stop(); err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 		if n := s.Clients(); n != 0 {
@@ -261,33 +271,18 @@ func waitFor(t testing.TB, what string, f func() bool) {
 }
 
 func TestServeErrors(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := New(Options{})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- s.Serve(ctx, ln) }()
-	waitFor(t, "Serve", func() bool { return s.Addr() != nil })
-	again, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Serve(ctx, again); err == nil {
+	stop := serve(t, s, listen(t))
+	if err := s.Serve(t.Context(), listen(t)); err == nil {
 		t.Error("Serve twice: no error")
 	}
-	cancel()
-	if err := <-done; err != nil {
+	if err := stop(); err != nil {
 		t.Error(err)
 	}
 	s.SetMode(Stopped) // after the end: no panic, no socket
 	s.SetMode(Normal)
 
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	gone := listen(t)
 	gone.Close()
 	if err := New(Options{}).Serve(context.Background(), gone); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("a listener closed by somebody else: %v", err)
@@ -309,20 +304,12 @@ func (l *shortListener) Accept() (net.Conn, error) {
 }
 
 func TestServerSurvivesLackOfDescriptors(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := New(Options{})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- s.Serve(ctx, &shortListener{ln, 4}) }()
-	waitFor(t, "Serve", func() bool { return s.Addr() != nil })
+	stop := serve(t, s, &shortListener{listen(t), 4})
 	if got := ask(t, dial(t, s), "PING 1\n"); got != "PONG 1\n" {
 		t.Errorf("got %q", got)
 	}
-	cancel()
-	if err := <-done; err != nil {
+	if err := stop(); err != nil {
 		t.Error(err)
 	}
 }

@@ -59,6 +59,20 @@ func memory() uint64 {
 	return m.HeapInuse + m.StackInuse + m.MSpanInuse + m.MCacheInuse + m.GCSys + m.OtherSys
 }
 
+// pipes are the standard streams of a process that is still to be started.
+func pipes(t testing.TB, cmd *exec.Cmd) (in io.WriteCloser, out io.Reader) {
+	t.Helper()
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err = cmd.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	return in, out
+}
+
 // A crowd is many clients in a process of their own: half the descriptors in each, and the memory measured is the server's.
 type crowd struct {
 	in  io.Writer
@@ -69,15 +83,7 @@ func newCrowd(t testing.TB, s *Server) *crowd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), childEnv+"=crowd", crowdEnv+"="+strconv.Itoa(s.Addr().(*net.TCPAddr).Port))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	in, out := pipes(t, cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -234,15 +240,7 @@ func spawn(t *testing.T, mode string, attr *syscall.SysProcAttr) (cmd *exec.Cmd,
 	cmd = exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), childEnv+"="+mode)
 	cmd.SysProcAttr = attr
-	cmd.Stderr = os.Stderr
-	w, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	w, out := pipes(t, cmd)
 	if err := cmd.Start(); err != nil {
 		t.Skipf("starting a process in namespaces of its own: %v", err)
 	}

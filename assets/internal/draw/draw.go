@@ -95,3 +95,21 @@ func App(svg func(name string) []byte, n int) (*image.NRGBA, error) {
 	}
 	return Plain(svg("app"), n)
 }
+
+// All draws every picture there is and hands it over with its name, such as "down-3-22".
+func All(svg func(name string) []byte, each func(name string, img *image.NRGBA, err error)) {
+	for _, n := range Sizes {
+		for _, look := range Looks {
+			img, err := Icon(svg, n, look)
+			each(fmt.Sprintf("%s-%d", look, n), img, err)
+		}
+		for _, badge := range Badges {
+			img, err := Icon(svg, n, "down", "badge-"+badge)
+			each(fmt.Sprintf("down-%s-%d", badge, n), img, err)
+		}
+	}
+	for _, n := range AppSizes {
+		img, err := App(svg, n)
+		each(fmt.Sprintf("app-%d", n), img, err)
+	}
+}
