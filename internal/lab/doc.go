@@ -13,5 +13,8 @@
 // it leads nowhere. The proxy machine forwards nothing and reaches the server by the firewall; proxies run on it, or on
 // the host outside, which the client reaches by the gateway. A name server runs where one is asked for.
 //
+// A [Relay] may be put into the cables at the switch: it delays, loses, jitters and reorders what passes. A [Counter] counts
+// the packets of an interface.
+//
 // It needs Linux, root, ip, nft and /dev/net/tun. [New] skips the test by name where one of them is missing.
 package lab

@@ -77,6 +77,7 @@ type Site struct {
 	Proxy0  *Service    // nil where the way has none, or a fake
 	Fake0   *Fake       // nil where the way has none
 	Names0  *NameServer // nil where nothing is given by name
+	Relay0  *Relay      // nil where the way is a short one
 	Watch0  *Watch
 	At      netip.AddrPort // the server
 	Target  string         // what the program is told to watch; At or a name

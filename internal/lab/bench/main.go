@@ -34,7 +34,7 @@ func main() {
 	flag.IntVar(&b.runs, "runs", 10, "how often each break is made")
 	only := flag.String("only", "", "only the lines whose name this regular expression finds")
 	all := flag.Bool("all", false, "every break there is (default: with -costs=false)")
-	flag.BoolVar(&b.long, "long", false, "also faults that last a minute before they are repaired")
+	flag.BoolVar(&b.long, "long", false, "also faults that last a minute before they are repaired, and weather of a minute")
 	flag.IntVar(&b.jobs, "jobs", runtime.NumCPU(), "how many labs at a time; what was measured while the machine was busy is measured again")
 	costs := flag.Bool("costs", true, "also processor time, memory and wake-ups")
 	flag.IntVar(&b.seconds, "seconds", 60, "how long each cost is measured")
@@ -87,6 +87,7 @@ func (b *bench) run(costs bool) (err error) {
 		b.lasting()
 	}
 	b.harmless()
+	b.weather()
 	if err := b.many(); err != nil {
 		return err
 	}
@@ -206,7 +207,7 @@ func each[T any](n, jobs int, f func(int) T, show func(int, T)) {
 
 // chosen are the rows that were asked for.
 func (b *bench) chosen() (rows []lab.Row) {
-	for _, r := range lab.Rows() {
+	for _, r := range slices.Concat(lab.Rows(), lab.RelayRows()) {
 		if (b.all || !r.Extra) && b.only.MatchString(r.Title()) {
 			if why := lab.Missing(r.Tools()...); why != "" {
 				fmt.Printf("left out, %s: %s\n", why, r.Title())
