@@ -172,6 +172,16 @@ func TestIntegrationFrugal(t *testing.T) {
 				})
 				path := sent(t) - before
 				t.Logf("%d packets to the next hop: %v; %d along the way: station %d, %v", gateway, g.Outcome, path, p.TTL, p.Deepest)
+				hop := Answered
+				switch {
+				case !c.way.Gateway.IsValid():
+					hop = NotAsked
+				case tt.gateway > 2:
+					hop = Silent
+				}
+				if g.Outcome != hop {
+					t.Errorf("the next hop: %+v, want %v", g, hop)
+				}
 				if gateway > tt.gateway || path > tt.path {
 					t.Errorf("%d packets to the next hop, %d along the way, want %d and %d at most", gateway, path, tt.gateway, tt.path)
 				}
