@@ -122,14 +122,6 @@ type Outage struct {
 	Attempts  int        `json:"attempts"`
 }
 
-// FromEvent is the whole of e. The Object shares nothing with it.
-func FromEvent(e monitor.Event) Object {
-	var o Object
-	o.set(&e.Snapshot)
-	o.setEvent(&e)
-	return o.detach()
-}
-
 // FromSnapshot is the whole of s, without an event. The Object shares nothing with it.
 func FromSnapshot(s monitor.Snapshot) Object {
 	var o Object
@@ -268,7 +260,7 @@ func (o Object) Snapshot() (monitor.Snapshot, error) {
 	return s, nil
 }
 
-// ToEvent is the inverse of FromEvent. An event of a newer version, and an object without one, becomes a StateEvent.
+// ToEvent is the event that an Encoder made the Object of. An event of a newer version, and an object without one, becomes a StateEvent.
 func (o Object) ToEvent() (monitor.Event, error) {
 	s, err := o.Snapshot()
 	if err != nil {

@@ -607,13 +607,13 @@ func TestAttemptsAreListedAsTheyHappen(t *testing.T) {
 	next := snaps[0]
 	next.Seq, next.Attempt = next.Seq+1, 11
 	next.Attempts = append(slices.Clone(next.Attempts), monitor.Attempt{Number: 11, Start: noon, Took: time.Second, Cause: netcheck.ServerUnreachable})
-	d.model.take(wire.FromEvent(monitor.Event{Kind: monitor.AttemptEvent, Snapshot: next}))
+	d.model.take(told(monitor.AttemptEvent, next))
 	d.draws()
 	if got := first(); got != "11 server silent" {
 		t.Errorf("first row %q after another attempt", got)
 	}
 	// News that is older than what is known does not turn time back.
-	d.model.take(wire.FromEvent(monitor.Event{Kind: monitor.AttemptEvent, Snapshot: snaps[0]}))
+	d.model.take(told(monitor.AttemptEvent, snaps[0]))
 	d.draws()
 	if got := first(); got != "11 server silent" {
 		t.Errorf("first row %q after old news", got)
@@ -921,13 +921,20 @@ func TestTheLanguageCanBeSwitched(t *testing.T) {
 	}
 }
 
+// told is an event as the resident sends it.
+func told(k monitor.EventKind, s monitor.Snapshot) wire.Object {
+	o := wire.FromSnapshot(s)
+	o.Event = k.String()
+	return o
+}
+
 // The whole of it: streams, polls and the loop that draws, ended by the context.
 func TestItRunsAndEnds(t *testing.T) {
 	app := test.NewTempApp(t)
 	client := &fakeClient{events: make(chan wire.Object, 10)}
 	s := upTarget("Office gateway", "gate.example.net:7000", 24*time.Millisecond, time.Hour)
 	client.status.Targets = []wire.Object{wire.FromSnapshot(s)}
-	client.events <- wire.FromEvent(monitor.Event{Snapshot: s})
+	client.events <- told(monitor.StateEvent, s)
 	w := New(app, func() (Client, error) { return client, nil }, ui.English)
 	w.build()
 	ctx, cancel := context.WithCancel(context.Background())
