@@ -185,6 +185,7 @@ func (m *Monitor) heldUp(now, late, by time.Duration, cause netcheck.Cause) {
 	}
 	if m.s.State == Up {
 		m.startTrouble(now, now, heldUp)
+		m.trouble.heldUp = true
 		m.trouble.lost = 0
 		m.edit().Verdict = netcheck.Verdict{Cause: cause, Hop: cause.Hop(), Interface: m.sess.way.Interface}
 		m.note(netcheck.HopLink, m.sess.way.Interface, netcheck.SeenUnknown, 0,

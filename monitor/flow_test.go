@@ -1004,6 +1004,24 @@ func TestHeldUpForFiveSeconds(t *testing.T) {
 	}
 }
 
+// Without a heartbeat the kernel asks once a second, whoever sleeps: its next answer may be a second away.
+func TestHeldUpWithoutAHeartbeat(t *testing.T) {
+	for i := range 30 {
+		at := 10*time.Second + time.Duration(i)*53*ms
+		watch(t, noneTarget, nil, func(t *testing.T, w *world) {
+			w.until(at)
+			w.set(func() { w.held = 5 * time.Second })
+			w.until(40 * time.Second)
+			if at, e, ok := w.when(10*time.Second, in(Down)); ok {
+				t.Errorf("down at %v by %v: %s", at, e.Snapshot.Verdict.Cause, w.moves(10*time.Second))
+			}
+			if w.state() != Up {
+				t.Error(w.moves(10 * time.Second))
+			}
+		})
+	}
+}
+
 // The server broke while this program did not run: the outage is found, with its own cause.
 func TestBrokenWhileHeldUp(t *testing.T) {
 	watch(t, echoTarget, nil, func(t *testing.T, w *world) {

@@ -585,7 +585,11 @@ func (m *Monitor) freshAnswered(t *trouble, s *session, rtt time.Duration) {
 	}
 	if m.s.State == Suspect && m.sess != nil && t.lost != 0 && !t.local.Broken() && now >= m.awakeUntil {
 		// A later question was answered: give the early one until twice that, it may have been lost in a short hole.
-		if wait := t.lost + 2*(now-t.lost) + 260*time.Millisecond; now < wait {
+		wait := t.lost + 2*(now-t.lost) + 260*time.Millisecond
+		if t.heldUp && m.sess.proto == nil {
+			wait = max(wait, t.lost+m.s.Target.Keepalive.Idle+keepaliveSlack) // the kernel's next question is due only then
+		}
+		if now < wait {
 			t.freshOK, t.freshSess = now, s
 			t.facts.FreshBeat = netcheck.Asked
 			m.set(timerDecide, wait)

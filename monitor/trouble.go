@@ -18,6 +18,7 @@ type trouble struct {
 
 	since  time.Duration // when it began
 	ended  time.Duration // when the peer ended the old session; 0 it did not
+	heldUp bool          // it began because this program was not run, or the computer slept
 	lost   time.Duration // when the first unanswered question of the old session was sent; 0 none
 	round  time.Duration // when the present round of questions began
 	facts  netcheck.Facts

@@ -162,6 +162,10 @@ func tunnelSilent(f *Facts) finding {
 		return wait
 	}
 	beyond := is(ServerUnreachable, PathLost, ProxyUpstreamFailed)
+	if f.HadSession && (f.Session == Closed || f.Session == Reset) && !f.ProxyGone {
+		// A proxy that lives ended the session because the far end did. One that starts again may lose the proxy's SYN.
+		beyond = is(ServerClosed, ServerUnreachable, PathLost, ProxyUpstreamFailed)
+	}
 	if f.HadSession && f.Session != Closed && f.Session != Reset {
 		return beyond // the session needs no name, and is silent too
 	}

@@ -162,7 +162,8 @@ var proxyCases = []diagnoseCase{
 	{"connected, the far side silent, our look-up too: the session needs no name", connected(Silent).tunnel(Silent).alive(Answered).name(Silent), ServerUnreachable, []Cause{PathLost, ProxyUpstreamFailed}},
 	{"the far side silent, we are looking the name up", before().tunnel(Silent).alive(Answered).name(Asked), CauseNone, nil},
 	{"the far side silent, our resolver too", before().tunnel(Silent).alive(Answered).name(Silent), ResolverUnreachable, []Cause{ProxyUpstreamFailed, ServerUnreachable}},
-	{"the session ended, then the far side and our resolver are silent", connected(Closed).tunnel(Silent).greeting(Answered).name(Silent), ResolverUnreachable, []Cause{ProxyUpstreamFailed, ServerUnreachable}},
+	{"the session ended, then the far side and our resolver are silent", connected(Closed).tunnel(Silent).greeting(Answered).name(Silent), ResolverUnreachable, []Cause{ProxyUpstreamFailed, ServerClosed}},
+	{"a living proxy ended the session, and now gets no answer", connected(Closed).tunnel(Silent).alive(Answered), ServerClosed, []Cause{ServerUnreachable, PathLost, ProxyUpstreamFailed}},
 	{"the far side silent, the name is in order", before().tunnel(Silent).alive(Answered).name(Answered), ServerUnreachable, []Cause{PathLost, ProxyUpstreamFailed}},
 
 	// A tunnel that stands.
