@@ -340,12 +340,20 @@ const MostUp = 6
 func AloneRows() []Alone {
 	var rows []Alone
 	for _, r := range Rows() {
-		if r.Before || r.Heals || r.way() != Direct || r.Named {
+		if r.Before || r.Heals || r.Named || r.Cold || r.V6 && r.way() != Direct {
 			continue
 		}
-		switch r.Name {
-		case "server program exits", "cable pulled", "server stopped (SIGSTOP)", "all dropped on the way", "gateway off", "port filtered",
-			"prohibited by ICMP", "server's machine off", "interface disabled", "all dropped on the way, heartbeat none":
+		names := []string{"server program exits", "cable pulled", "interface disabled", "server stopped (SIGSTOP)", "server's machine off",
+			"all dropped on the way", "all dropped on the way, heartbeat none", "gateway off", "port filtered", "prohibited by ICMP"}
+		switch r.way() {
+		case HTTP, SOCKS:
+			names = []string{"server program exits", "server's machine off", "all dropped behind the proxy", "proxy program exits",
+				"proxy machine's cable pulled", "proxy hung (SIGSTOP)", "server stopped (SIGSTOP)"}
+		case Direct:
+		default:
+			continue
+		}
+		if slices.Contains(names, r.Name) {
 			rows = append(rows, Alone{r})
 		}
 	}
