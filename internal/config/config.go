@@ -5,6 +5,15 @@
 //	language = "zh"        # "" (as the desktop has it), "en", "zh"
 //	demo     = true        # also watch the responder that is built into the program
 //
+//	[history]
+//	days = 30              # how long outages and round trips are kept, 1 to 3650
+//
+//	[notify]
+//	enabled = true         # tell of outages by a notification
+//	after   = "3s"         # of none that are shorter
+//	sound   = false
+//	quiet   = "22:00-07:00"   # tell of nothing then; "" (default) is never
+//
 //	[[target]]
 //	name      = "Office gateway"
 //	address   = "gate.example.net:7000"
@@ -38,11 +47,13 @@ type Settings struct {
 	Targets  []monitor.Target
 	Demo     bool   // watch the built-in responder too
 	Language string // "" as the desktop has it, "en", "zh"
+	History  History
+	Notify   Notify
 }
 
 // Equal reports whether both say the same.
 func (s Settings) Equal(o Settings) bool {
-	return s.Demo == o.Demo && s.Language == o.Language && slices.Equal(s.Targets, o.Targets)
+	return s.Demo == o.Demo && s.Language == o.Language && s.History == o.History && s.Notify == o.Notify && slices.Equal(s.Targets, o.Targets)
 }
 
 // Default is what holds without a file.

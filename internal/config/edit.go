@@ -87,7 +87,10 @@ func SetAll(want Settings) Change {
 			}
 		}
 		*s = next
-		s.Demo = want.Demo
+		s.Demo, s.History, s.Notify = want.Demo, want.History, want.Notify
+		if err := s.normal(); err != nil {
+			return err
+		}
 		return setLanguage(want.Language).apply(s)
 	}}
 }
@@ -214,6 +217,7 @@ func fresh(s Settings) []byte {
 	if s.Demo {
 		b.WriteString("demo = true # the server built into Holdfast; false removes it\n")
 	}
+	b.WriteString(ownFresh(s))
 	for _, t := range s.Targets {
 		b.WriteString("\n" + targetText(t))
 	}
@@ -333,6 +337,11 @@ func (d *doc) splice(next draft) ([]byte, error) {
 	if d.settings.Demo != next.Demo {
 		cuts = append(cuts, d.setRoot("demo", strconv.FormatBool(next.Demo), nl))
 	}
+	own, err := d.ownCuts(next.Settings, nl)
+	if err != nil {
+		return nil, err
+	}
+	cuts = append(cuts, own...)
 	if slices.Equal(d.settings.Targets, next.Targets) {
 		return d.cut(cuts), nil
 	}
@@ -440,6 +449,11 @@ func (d *doc) remove(i int) cut {
 	next := len(d.data)
 	if i+1 < len(d.blocks) {
 		next = d.blocks[i+1].head
+	}
+	for _, s := range d.tables { // one of the program's own may stand between two targets
+		if s.head > b.head {
+			next = min(next, s.head)
+		}
 	}
 	end := b.headEnd
 	for _, e := range d.exprEnds {

@@ -103,12 +103,14 @@ type doc struct {
 	settings Settings
 	errs     Errors
 
-	root     map[string]pair // language, demo
-	rootEnd  int             // behind the last pair that is in no table; 0 none
-	first    int             // the first table header; len(data) none
-	blocks   []*block        // in the order of settings.Targets
-	inline   bool            // targets are an inline array
-	exprEnds []int           // where each expression ends, ascending
+	root     map[string]pair // language, demo; history and notify where they are inline tables
+	own      map[string]pair // "history.days" and so on, wherever they stand
+	tables   map[string]section
+	rootEnd  int      // behind the last pair that is in no table; 0 none
+	first    int      // the first table header; len(data) none
+	blocks   []*block // in the order of settings.Targets
+	inline   bool     // targets are an inline array
+	exprEnds []int    // where each expression ends, ascending
 }
 
 // A block is one [[target]].
@@ -126,7 +128,7 @@ type span struct{ start, end int }
 type pair struct {
 	span           // of both
 	value     span // of the value alone
-	inSub     bool // stands under [target.keepalive]
+	inSub     bool // stands under [target.keepalive], [history], [notify]
 	inInline  bool // stands within keepalive = { … }
 	literal   bool // written in single quotes
 	valueKind unstable.Kind
@@ -135,7 +137,7 @@ type pair struct {
 var bom = []byte("\uFEFF")
 
 func parse(file string, data []byte) (*doc, error) {
-	d := &doc{file: file, data: data, root: map[string]pair{}, first: len(data)}
+	d := &doc{file: file, data: data, root: map[string]pair{}, own: map[string]pair{}, tables: map[string]section{}, first: len(data)}
 	if i := bytes.IndexByte(data, 0); i >= 0 {
 		d.fail(i, "", nil, "a zero byte: not a text file")
 		return nil, d.errs
@@ -207,7 +209,7 @@ func (d *doc) offset(line, column int) int {
 }
 
 var (
-	rootKeys      = []string{"target", "language", "demo"}
+	rootKeys      = []string{"target", "language", "demo", "history", "notify"}
 	targetKeys    = []string{"name", "address", "via", "heartbeat", "send", "expect", "interval", "timeout", "keepalive"}
 	keepaliveKeys = []string{"idle", "interval", "count", "user_timeout"}
 )
@@ -218,6 +220,7 @@ func (d *doc) walk() {
 	p.Reset(d.data)
 	var b *block // the target whose keys come; nil at the top
 	sub, skip := false, false
+	own := "" // the table of the program's own whose keys come
 	for p.NextExpression() {
 		e := p.Expression()
 		keys, at := path(e)
@@ -225,9 +228,13 @@ func (d *doc) walk() {
 		if e.Kind != unstable.KeyValue {
 			d.first = min(d.first, d.lineStart(at.start))
 			end = d.closed(at.end)
+			own = ""
 		}
 		d.exprEnds = append(d.exprEnds, end)
 		switch {
+		case e.Kind == unstable.Table && len(keys) == 1 && sectionKeys(keys[0]) != nil:
+			own, skip = keys[0], false
+			d.tables[own] = section{d.lineStart(at.start), end}
 		case e.Kind == unstable.ArrayTable && len(keys) == 1 && keys[0] == "target":
 			b = &block{head: d.lineStart(at.start), headEnd: end, at: map[string]pair{}, bad: map[string]bool{}}
 			d.blocks = append(d.blocks, b)
@@ -238,6 +245,10 @@ func (d *doc) walk() {
 		case e.Kind != unstable.KeyValue:
 			skip = true
 			switch {
+			case sectionKeys(keys[0]) != nil && e.Kind == unstable.ArrayTable:
+				d.fail(at.start, keys[0], nil, "write [%s], with one bracket: there is only one", keys[0])
+			case sectionKeys(keys[0]) != nil:
+				d.unknown(at.start, keys[0], strings.Join(keys[1:], "."), sectionKeys(keys[0]))
 			case keys[0] != "target" || len(keys) == 1 && e.Kind == unstable.ArrayTable:
 				d.unknown(at.start, "", keys[0], rootKeys)
 			case len(keys) == 1:
@@ -250,6 +261,10 @@ func (d *doc) walk() {
 				d.unknown(at.start, "target", keys[1], targetKeys)
 			}
 		case skip:
+		case own != "":
+			pr := d.pair(e)
+			pr.inSub = true
+			d.ownPair(append([]string{own}, keys...), at.start, pr, e.Value())
 		case b == nil:
 			d.rootEnd = end
 			d.rootPair(keys, at.start, e)
@@ -337,6 +352,8 @@ func (d *doc) rootPair(keys []string, at int, e *unstable.Node) {
 			return
 		}
 		d.unknown(at, "", key, rootKeys)
+	case sectionKeys(key) != nil:
+		d.ownPair(keys, at, d.pair(e), v)
 	case len(keys) > 1:
 		d.fail(at, strings.Join(keys, "."), nil, "%s is no table", key)
 	case key == "demo":

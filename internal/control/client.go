@@ -148,6 +148,9 @@ func (c *Client) Settings(ctx context.Context) (Settings, error) {
 		return Settings{}, err
 	}
 	s := Settings{Path: j.Path, Settings: config.Settings{Demo: j.Demo, Language: j.Language}}
+	if err := j.own(&s.Settings); err != nil {
+		return Settings{}, err
+	}
 	for _, t := range j.Targets {
 		target, err := t.target()
 		if err != nil {

@@ -134,8 +134,51 @@ type settingsJSON struct {
 	Path     string        `json:"path"`
 	Language string        `json:"language"`
 	Demo     bool          `json:"demo"`
+	History  *historyJSON  `json:"history,omitempty"` // missing in a PUT: as it is
+	Notify   *notifyJSON   `json:"notify,omitempty"`  // likewise
 	Targets  []targetJSON  `json:"targets"`
 	Problems []problemJSON `json:"problems"`
+}
+
+type historyJSON struct {
+	Days int `json:"days"`
+}
+
+// notifyJSON is complete in an answer; what is missing in a PUT has its default.
+type notifyJSON struct {
+	Enabled *bool   `json:"enabled"`
+	After   *string `json:"after"`
+	Sound   bool    `json:"sound"`
+	Quiet   string  `json:"quiet"`
+}
+
+func fromNotify(n config.Notify) *notifyJSON {
+	enabled, after := !n.Off, n.Wait().String()
+	return &notifyJSON{Enabled: &enabled, After: &after, Sound: n.Sound, Quiet: n.Quiet.String()}
+}
+
+func (j notifyJSON) notify() (config.Notify, error) {
+	n := config.Notify{Off: j.Enabled != nil && !*j.Enabled, Sound: j.Sound}
+	bad := func(field string, err error) error {
+		return &Error{Status: 422, Code: CodeBadSetting, Field: field, Msg: field + ": " + err.Error()}
+	}
+	if j.After != nil {
+		d, err := time.ParseDuration(*j.After)
+		switch {
+		case err != nil || d < 0:
+			return n, bad("notify.after", fmt.Errorf("%q is not a duration like \"3s\"", *j.After))
+		case d == 0:
+			n.After = config.AtOnce
+		case d == config.DefaultAfter:
+		default:
+			n.After = d
+		}
+	}
+	var err error
+	if n.Quiet, err = config.ParseQuiet(j.Quiet); err != nil {
+		return n, bad("notify.quiet", err)
+	}
+	return n, nil
 }
 
 type problemJSON struct {

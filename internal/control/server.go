@@ -443,7 +443,10 @@ func (s *Server) getSettings(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func toSettingsJSON(s config.Settings) settingsJSON {
-	j := settingsJSON{Language: s.Language, Demo: s.Demo, Targets: []targetJSON{}, Problems: []problemJSON{}}
+	j := settingsJSON{
+		Language: s.Language, Demo: s.Demo, History: &historyJSON{s.History.Kept()}, Notify: fromNotify(s.Notify),
+		Targets: []targetJSON{}, Problems: []problemJSON{},
+	}
 	for _, t := range s.Targets {
 		j.Targets = append(j.Targets, fromTarget(t))
 	}
@@ -458,7 +461,11 @@ func (s *Server) putSettings(w http.ResponseWriter, r *http.Request) error {
 	if s.Settings == nil {
 		return unavailable("this Holdfast has no settings file")
 	}
-	want := config.Settings{Demo: j.Demo, Language: j.Language}
+	now, _ := s.Settings.Current()
+	want := config.Settings{Demo: j.Demo, Language: j.Language, History: now.History, Notify: now.Notify}
+	if err := j.own(&want); err != nil {
+		return err
+	}
 	for _, t := range j.Targets {
 		target, err := t.target()
 		if err != nil {
@@ -467,6 +474,24 @@ func (s *Server) putSettings(w http.ResponseWriter, r *http.Request) error {
 		want.Targets = append(want.Targets, target)
 	}
 	return s.edit(w, r, config.SetAll(want))
+}
+
+// own puts what j says of history and notifications into s.
+func (j *settingsJSON) own(s *config.Settings) error {
+	if j.History != nil {
+		if j.History.Days < 1 {
+			return &Error{Status: http.StatusUnprocessableEntity, Code: CodeBadSetting, Field: "history.days", Msg: "history.days: a number of 1 or more was expected"}
+		}
+		if s.History.Days = j.History.Days; s.History.Days == config.DefaultDays {
+			s.History.Days = 0
+		}
+	}
+	if j.Notify == nil {
+		return nil
+	}
+	var err error
+	s.Notify, err = j.Notify.notify()
+	return err
 }
 
 func (s *Server) putTarget(w http.ResponseWriter, r *http.Request) error {

@@ -493,12 +493,34 @@ func TestSettings(t *testing.T) {
 	if err := c.RemoveTarget(ctx, "..", false); err != nil {
 		t.Fatal(err)
 	}
-	all := config.Settings{Language: "zh", Demo: true, Targets: []monitor.Target{b, {Name: "c", Address: "c:1"}}}
+	all := config.Settings{
+		Language: "zh", Demo: true, Targets: []monitor.Target{b, {Name: "c", Address: "c:1"}}, History: config.History{Days: 7},
+		Notify: config.Notify{Off: true, After: config.AtOnce, Sound: true, Quiet: config.Quiet{From: 22 * time.Hour, To: 7 * time.Hour}},
+	}
 	if err := c.SaveSettings(ctx, all, false); err != nil {
 		t.Fatal(err)
 	}
 	if got, err = c.Settings(ctx); err != nil || !got.Equal(all) {
 		t.Errorf("%v: %s", err, cmp.Diff(all, got.Settings))
+	}
+
+	// Who knows nothing of history and notifications leaves them as they are.
+	old := map[string]any{"language": "zh", "demo": true, "targets": []targetJSON{fromTarget(b), {Name: "c", Address: "c:1"}}}
+	if err := c.do(ctx, http.MethodPut, "/v1/settings", old, nil); err != nil {
+		t.Error(err)
+	}
+	if got, err = c.Settings(ctx); err != nil || !got.Equal(all) {
+		t.Errorf("%v: %s", err, cmp.Diff(all, got.Settings))
+	}
+	for field, value := range map[string]any{
+		"history": map[string]any{"days": 0}, "notify": map[string]any{"after": "soon"},
+	} {
+		old[field] = value
+		var e *Error
+		if err := c.do(ctx, http.MethodPut, "/v1/settings", old, nil); !errors.As(err, &e) || e.Code != CodeBadSetting || !strings.HasPrefix(e.Field, field+".") {
+			t.Errorf("%s: %v was taken: %v", field, value, err)
+		}
+		delete(old, field)
 	}
 
 	// A layout that cannot be kept.
