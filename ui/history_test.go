@@ -119,7 +119,7 @@ func TestIncidents(t *testing.T) {
 		{"newest first", []PastOutage{past("a", netcheck.ServerClosed, at(0, 1, 0), at(0, 2, 0)), past("a", netcheck.ServerClosed, at(1, 1, 0), at(1, 2, 0))}, "17 01:00 1h0m0s [a]; 16 01:00 1h0m0s [a]"},
 		{"one proxy", []PastOutage{behind("b", at(0, 1, 1), at(0, 3, 0)), behind("a", at(0, 1, 0), at(0, 2, 0))}, "16 01:00 2h0m0s [a b]"},
 		{"one proxy at two times", []PastOutage{behind("a", at(0, 1, 0), at(0, 2, 0)), behind("b", at(0, 3, 0), at(0, 4, 0))}, "16 03:00 1h0m0s [b]; 16 01:00 1h0m0s [a]"},
-		{"servers are each their own", []PastOutage{past("a", netcheck.ServerRefused, at(0, 1, 0), at(0, 2, 0)), past("b", netcheck.ServerRefused, at(0, 1, 0), at(0, 2, 0))}, "16 01:00 1h0m0s [a]; 16 01:00 1h0m0s [b]"},
+		{"servers are each their own", []PastOutage{past("a", netcheck.ServerRefused, at(0, 1, 0), at(0, 2, 0)), past("b", netcheck.ServerRefused, at(0, 1, 0), at(0, 2, 0))}, "16 01:00 1h0m0s [b]; 16 01:00 1h0m0s [a]"},
 		{"one that lasts takes in what comes", []PastOutage{behind("a", at(0, 1, 0), time.Time{}), behind("b", at(6, 0, 0), at(6, 1, 0))}, "16 01:00 167h0m0s lasts [a b]"},
 	} {
 		var got []string
