@@ -67,6 +67,10 @@ type Server struct {
 	Try func(ctx context.Context, t monitor.Target, event func(monitor.Event))
 	// Demo tells the built-in responder what to do.
 	Demo func(mode string) error
+	// History writes the wire.History that is asked for, as JSON, and RoundTrips the wire.RoundTrips. What they return as
+	// an error they have written nothing of.
+	History    func(ctx context.Context, q HistoryQuery, w io.Writer) error
+	RoundTrips func(ctx context.Context, target string, since time.Time, w io.Writer) error
 	// Quit asks the program to end. It does not wait for that.
 	Quit func()
 
@@ -189,6 +193,8 @@ func (s *Server) build() {
 		return answer(w, o)
 	})
 	handle("GET /v1/targets/{name}/trace", s.trace)
+	handle("GET /v1/history", s.history)
+	handle("GET /v1/rtt", s.roundTrips)
 	handle("POST /v1/window", func(w http.ResponseWriter, _ *http.Request) error {
 		if s.OpenWindow == nil {
 			return unavailable("this Holdfast has no window")
