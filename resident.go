@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast/internal/autostart"
 	"holdfast/internal/config"
 	"holdfast/internal/control"
 	"holdfast/monitor"
@@ -24,12 +25,14 @@ import (
 const traceSeconds = 600
 
 type residentFlags struct {
-	config string
-	noTray bool
+	config     string
+	noTray     bool
+	background bool
 }
 
 func (f *residentFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.config, "config", "", "settings file (default: holdfast/holdfast.toml in the user's configuration folder)")
+	cmd.Flags().BoolVar(&f.background, "background", false, "open no window unasked; what starts at login is started so")
 	cmd.Flags().BoolVar(&f.noTray, "no-tray", false, "show no icon; print what happens instead")
 }
 
@@ -44,6 +47,7 @@ type resident struct {
 	child *child
 	tray  *tray.Tray // nil: none wanted
 	end   context.CancelFunc
+	quiet bool // no window is opened unasked
 
 	demoOn  sync.Mutex // guards demoIn
 	demoIn  bool       // the demo is among the targets
@@ -66,6 +70,9 @@ func settingsPath(flag string) (string, error) {
 func (p *program) resident(ctx context.Context, f residentFlags) error {
 	ln, err := control.Listen(p.socket)
 	if errors.Is(err, control.ErrRunning) {
+		if f.background {
+			return nil // one runs, and that is all that was wanted
+		}
 		return p.second(ctx)
 	}
 	if err != nil {
@@ -81,7 +88,7 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 	settings, _ := store.Current()
 	r := &resident{
 		p: p, store: store, lang: p.language(settings.Language, p.getenv), noIcon: make(chan struct{}), applied: make(chan struct{}),
-		made: time.Now(), fleet: monitor.NewFleet(monitor.Options{Trace: traceSeconds, Logger: p.logger()}),
+		quiet: f.background, made: time.Now(), fleet: monitor.NewFleet(monitor.Options{Trace: traceSeconds, Logger: p.logger()}),
 	}
 	r.child = &child{socket: ln.Addr().String(), say: p.say, getenv: p.getenv, find: findWindow}
 	ctx, r.end = context.WithCancel(ctx)
@@ -142,6 +149,9 @@ func (r *resident) hostGone(gone bool) {
 		return
 	}
 	r.p.say("this desktop shows no tray icons; the icon will be there as soon as something shows it (on GNOME the AppIndicator extension does)")
+	if r.quiet {
+		return // it was started at login, where a panel may be slower than this program
+	}
 	// Only at the start, where a person waits for something to appear. A panel that is gone later took nobody's window.
 	r.once.Do(func() {
 		if err := r.child.open(); err != nil {
@@ -158,6 +168,11 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 	server := &control.Server{
 		Engine: control.ForFleet(r.fleet), Settings: r.store, Version: versionString(), Logger: r.p.logger(),
 		OpenWindow: r.child.open, Try: r.try, Demo: r.drill, Quit: r.end,
+		SetAutostart: func(on bool) error { return atLogin(setAutostart(on)) },
+		Autostart: func() (control.Autostart, error) {
+			s, err := autostart.Enabled()
+			return control.Autostart(s), atLogin(err)
+		},
 	}
 	parts := []func(context.Context) error{
 		r.fleet.Run,

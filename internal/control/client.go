@@ -199,6 +199,18 @@ func (c *Client) Demo(ctx context.Context, mode string) error {
 	return c.do(ctx, http.MethodPost, "/v1/demo/"+escape(mode), nil, nil)
 }
 
+// Autostart says whether Holdfast is started at login.
+func (c *Client) Autostart(ctx context.Context) (Autostart, error) {
+	var a Autostart
+	err := c.do(ctx, http.MethodGet, "/v1/autostart", nil, &a)
+	return a, err
+}
+
+// SetAutostart has Holdfast started at login, or not.
+func (c *Client) SetAutostart(ctx context.Context, on bool) error {
+	return c.do(ctx, http.MethodPut, "/v1/autostart", map[string]bool{"on": on}, nil)
+}
+
 // Quit ends the running Holdfast. It returns when the request was taken, which may be before the end.
 func (c *Client) Quit(ctx context.Context) error {
 	return c.do(ctx, http.MethodPost, "/v1/quit", nil, nil)

@@ -35,6 +35,8 @@
 //	DELETE /v1/settings/targets/{name}
 //	POST   /v1/try                       body: a target. Its events as lines of JSON, without saving it, until the client leaves, 10 s at most
 //	POST   /v1/demo/{mode}               what the built-in responder is to do
+//	GET    /v1/autostart                 whether it is started at login: {"on":true,"file":"…","why":"…"}
+//	PUT    /v1/autostart                 {"on":true} or {"on":false}
 //	POST   /v1/quit
 //	GET    /metrics                      for Prometheus
 //
@@ -122,6 +124,13 @@ type Status struct {
 	Stalled     []string             `json:"stalled"`      // targets that nobody watches at the moment: not known
 	Demo        bool                 `json:"demo"`         // there is a built-in responder to play with
 	Problem     string               `json:"problem"`      // what is wrong with the settings file; empty nothing
+}
+
+// Autostart is the answer to GET /v1/autostart.
+type Autostart struct {
+	On   bool   `json:"on"`
+	File string `json:"file"` // what decides it; where nothing does, what would be written
+	Why  string `json:"why"`  // why the file has no effect; empty when it has one, or when there is none
 }
 
 // Settings is the answer to GET /v1/settings and the body of PUT.

@@ -71,6 +71,9 @@ type Server struct {
 	// an error they have written nothing of.
 	History    func(ctx context.Context, q HistoryQuery, w io.Writer) error
 	RoundTrips func(ctx context.Context, target string, since time.Time, w io.Writer) error
+	// Autostart says whether the program is started at login, SetAutostart changes it.
+	Autostart    func() (Autostart, error)
+	SetAutostart func(on bool) error
 	// Quit asks the program to end. It does not wait for that.
 	Quit func()
 
@@ -217,6 +220,34 @@ func (s *Server) build() {
 		}
 		if err := s.Demo(segment(r, "mode")); err != nil {
 			return &Error{Status: http.StatusUnprocessableEntity, Code: CodeBadRequest, Msg: err.Error()}
+		}
+		return nothing(w)
+	})
+	handle("GET /v1/autostart", func(w http.ResponseWriter, _ *http.Request) error {
+		if s.Autostart == nil {
+			return unavailable("this Holdfast knows nothing of logins")
+		}
+		a, err := s.Autostart()
+		if err != nil {
+			return err
+		}
+		return answer(w, a)
+	})
+	handle("PUT /v1/autostart", func(w http.ResponseWriter, r *http.Request) error {
+		var want struct {
+			On *bool `json:"on"`
+		}
+		if err := body(r, &want); err != nil {
+			return err
+		}
+		if want.On == nil {
+			return badRequest(`{"on":true} or {"on":false} was expected`)
+		}
+		if s.SetAutostart == nil {
+			return unavailable("this Holdfast knows nothing of logins")
+		}
+		if err := s.SetAutostart(*want.On); err != nil {
+			return err
 		}
 		return nothing(w)
 	})

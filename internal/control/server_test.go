@@ -172,11 +172,42 @@ func TestWhatIsNotThere(t *testing.T) {
 	ctx := t.Context()
 	for name, err := range map[string]error{
 		"window": c.Window(ctx), "quit": c.Quit(ctx), "demo": c.Demo(ctx, "x"), "save": c.SaveTarget(ctx, "b", monitor.Target{Name: "b", Address: "b:1"}, false),
+		"start at login": c.SetAutostart(ctx, true), "is it started at login": second(c.Autostart(ctx)),
 	} {
 		var e *Error
 		if !errors.As(err, &e) || e.Code != CodeUnavailable || e.Status != 501 {
 			t.Errorf("%s: got %v, want %s", name, err, CodeUnavailable)
 		}
+	}
+}
+
+func second(_ any, err error) error { return err }
+
+func TestStartAtLogin(t *testing.T) {
+	on := false
+	_, c := start(t, &Server{
+		Engine:       newEngine("a"),
+		Autostart:    func() (Autostart, error) { return Autostart{On: on, File: "/f", Why: "because"}, nil },
+		SetAutostart: func(want bool) error { on = want; return nil },
+	})
+	for _, want := range []bool{true, true, false} {
+		if err := c.SetAutostart(t.Context(), want); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Autostart(t.Context()); err != nil || got != (Autostart{want, "/f", "because"}) {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	_, c = start(t, &Server{
+		Engine:       newEngine("a"),
+		Autostart:    func() (Autostart, error) { return Autostart{}, errors.New("a pipe") },
+		SetAutostart: func(bool) error { return errors.New("disk full") },
+	})
+	if err := c.SetAutostart(t.Context(), true); err == nil || err.Error() != "disk full" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := c.Autostart(t.Context()); err == nil || err.Error() != "a pipe" {
+		t.Errorf("got %v", err)
 	}
 }
 
