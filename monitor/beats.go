@@ -89,7 +89,7 @@ func (m *Monitor) lookAtAcks(now time.Duration) {
 	if !ok {
 		return // this system cannot tell; the kernel ends the session when its keepalive runs out
 	}
-	limit := m.s.Target.Keepalive.Idle + keepaliveSlack + 2*info.rtt
+	limit := m.s.Target.Keepalive.Idle + keepaliveSlack + info.rtt
 	age := info.lastAck
 	switch {
 	case m.s.State == Up && age < limit:

@@ -23,9 +23,14 @@ const (
 	// heldUpShown: a longer stop is shown, because "green" would have claimed an answer within the last second.
 	heldUpShown = time.Second
 
-	// retransmits: a segment lost in a short hole is sent again after 200 ms and after 600 ms. Silence is judged only
-	// when both had their time, and 20 ms more.
+	// retransmits: a segment lost in a short hole is sent again after 200 ms and after 600 ms on a quiet way. Silence is
+	// judged only when both had their time, and 20 ms more; see judgeSilenceAt for longer ways.
 	retransmits = 670 * time.Millisecond
+	// longHole: a segment that is sent again so long after it was lost is no longer lost in the same short hole.
+	longHole = 350 * time.Millisecond
+	// A way on which so many segments were sent again, one in each lossyEvery or more, loses all the time.
+	lossyFrom  = 5
+	lossyEvery = 15 * time.Second
 	// secondLook: silence is judged at the earliest this long after the deadline passed.
 	secondLook = 420 * time.Millisecond
 	// unsureLimit: a Suspect session of which nothing can be named is called Down after this time all the same.

@@ -138,9 +138,9 @@ func (m *Monitor) awaitTunnel(now time.Duration) {
 func (m *Monitor) tunnelPatience() time.Duration {
 	t := m.trouble
 	if t.facts.HadSession && t.facts.Session == netcheck.Silent {
-		return secondLook - 20*time.Millisecond
+		return secondLook - 20*time.Millisecond + m.wayRTT()
 	}
-	return freshBeatPatience
+	return freshBeatPatience + m.wayRTT()
 }
 
 func (m *Monitor) greeted(t *trouble, ctx context.Context, took time.Duration) {
@@ -349,7 +349,7 @@ func (m *Monitor) decideProxy(now time.Duration) {
 			m.set(timerDecide, at)
 		}
 	}
-	const asked = secondLook - 20*time.Millisecond
+	asked := secondLook - 20*time.Millisecond + m.wayRTT()
 	if f.ProxyAlive == netcheck.Asked && t.aliveAt != 0 {
 		if now-t.aliveAt >= asked {
 			f.ProxyAlive = netcheck.Silent

@@ -196,16 +196,6 @@ func TestBreaksBehindAProxy(t *testing.T) {
 		{"the server hangs", func(w *world, p *fakeProxy) {
 			p.set(func() { p.far = mute })
 		}, 11172 * ms, netcheck.ServerHung, nil},
-		{"the tunnel is forgotten", func(w *world, p *fakeProxy) {
-			old := p.first()
-			p.set(func() {
-				p.far = func(c *conn, data []byte) {
-					if c != old {
-						echo(c, data)
-					}
-				}
-			})
-		}, 11272 * ms, netcheck.FlowLost, nil},
 		{"the proxy says that it has no way", func(w *world, p *fakeProxy) {
 			p.set(func() { p.far, p.connect = mute, says("HTTP/1.1 500 Unable to connect\r\n\r\n") })
 		}, 10754 * ms, netcheck.ProxyUpstreamFailed, nil},
@@ -249,6 +239,26 @@ func TestBreaksBehindAProxy(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTunnelForgotten(t *testing.T) {
+	var p *fakeProxy
+	watch(t, withoutLogin(), func(w *world) { p = throughProxy(w) }, func(t *testing.T, w *world) {
+		w.until(10100 * ms)
+		old := p.first()
+		p.set(func() {
+			p.far = func(c *conn, data []byte) {
+				if c != old {
+					echo(c, data)
+				}
+			}
+		})
+		w.until(13 * time.Second)
+		w.wantMoves(t, 10*time.Second, "10.75s suspect, 11.272s up")
+		if at, _, ok := w.when(10*time.Second, blamed(netcheck.FlowLost)); !ok || at != 11272*ms {
+			t.Errorf("told at %v", at)
+		}
+	})
 }
 
 func TestProxyRestarted(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 // newRound forgets what earlier questions found out; the old session and its way stay as they are.
 func (m *Monitor) newRound(now time.Duration) {
 	t := m.trouble
-	lastRound, probed := t.round, t.probed
+	lastRound, probed, aliveAt := t.round, t.probed, t.aliveAt
 	t.round, t.askedAt, t.probed = now, 0, false
 	t.aliveAt, t.farAt, t.tunnelAt, t.knockedTogether = 0, 0, 0, false
 	old := t.facts
@@ -30,7 +30,16 @@ func (m *Monitor) newRound(now time.Duration) {
 		t.probed = true
 		t.facts.Gateway, t.facts.GatewayUsedTo, t.facts.Host, t.facts.LastHop = old.Gateway, old.GatewayUsedTo, old.Host, old.LastHop
 	}
-	t.evidence = nil // what earlier rounds found rests with their verdicts
+	if aliveAt != 0 && now-aliveAt < probesLast && (old.ProxyAlive == netcheck.Answered || old.ProxyAlive == netcheck.Silent) {
+		t.aliveAt, t.facts.ProxyAlive = aliveAt, old.ProxyAlive
+	}
+	kept := t.evidence[:0:0]
+	for _, e := range t.evidence {
+		if t.probed && (e.Hop == netcheck.HopGateway || e.Hop == netcheck.HopPath) || t.aliveAt != 0 && e.Hop == netcheck.HopProxy {
+			kept = append(kept, e)
+		}
+	}
+	t.evidence = kept // what else earlier rounds found rests with their verdicts
 }
 
 // probesLast is how long what the next hop and the way have said serves the rounds that follow.
@@ -585,7 +594,7 @@ func (m *Monitor) freshAnswered(t *trouble, s *session, rtt time.Duration) {
 	}
 	if m.s.State == Suspect && m.sess != nil && t.lost != 0 && !t.local.Broken() && now >= m.awakeUntil {
 		// A later question was answered: give the early one until twice that, it may have been lost in a short hole.
-		wait := t.lost + 2*(now-t.lost) + 260*time.Millisecond
+		wait := max(t.lost+2*(now-t.lost)+260*time.Millisecond, t.judgeAt)
 		if t.heldUp && m.sess.proto == nil {
 			wait = max(wait, t.lost+m.s.Target.Keepalive.Idle+keepaliveSlack) // the kernel's next question is due only then
 		}

@@ -71,9 +71,15 @@ func (m *Monitor) adopt(s *session, rtt, now time.Duration) {
 			t.facts.Session = netcheck.Silent
 		}
 		m.readAcked()
-		if v := m.diagnose(); !v.IsZero() {
+		switch v := m.diagnose(); {
+		case v.Cause == netcheck.FlowLost:
+			// The session is gone and the next one stands: said, and no outage. So are three losses in a row.
+			m.edit().Verdict = v
+			m.publish(VerdictEvent)
+			t.replaced = true
+		case !v.IsZero():
 			m.blame(v, now)
-		} else {
+		default:
 			m.goDown(now)
 		}
 	}
@@ -112,6 +118,12 @@ func (m *Monitor) finishAttempt(now time.Duration, cause netcheck.Cause) {
 	}
 	if m.s.Verdict.Cause == netcheck.ProxyAuthRequired && m.proxy.via.HasCredentials() {
 		wait = loginPause
+	}
+	if m.tunnelKnocks() {
+		wait = max(wait, around(tunnelEvery))
+		if m.scheduleKnock(now); now+wait < m.timers[timerKnock]+tunnelEvery/2 {
+			m.clear(timerKnock) // the attempt is the knock; it schedules the next
+		}
 	}
 	m.edit().RetryAt = m.hub.wall(now + wait)
 	m.set(timerRetry, now+wait)
@@ -164,12 +176,27 @@ const knockEvery = 700 * time.Millisecond
 
 func (m *Monitor) scheduleKnock(now time.Duration) {
 	t := m.trouble
-	wait := knockEvery + time.Duration(jitter(int64(knockEvery/5))) - knockEvery/10
-	if t.knocks < len(knockWaits) {
+	wait := around(knockEvery)
+	switch {
+	case m.tunnelKnocks():
+		wait = around(tunnelEvery)
+	case t.knocks < len(knockWaits):
 		wait = knockWaits[t.knocks]
 	}
 	m.set(timerKnock, now+wait)
 }
+
+// around is d, a tenth more or less.
+func around(d time.Duration) time.Duration { return d - d/10 + time.Duration(jitter(int64(d/5))) }
+
+// tunnelKnocks: a knock at a proxy that accepts is a whole request for a tunnel, six packets, and so is an attempt.
+func (m *Monitor) tunnelKnocks() bool {
+	f := &m.trouble.facts
+	return f.Proxied && f.Fresh == netcheck.Answered
+}
+
+// tunnelEvery is how often a tunnel is asked for while the proxy says no.
+const tunnelEvery = 850 * time.Millisecond
 
 // knock asks quietly whether the way is back.
 func (m *Monitor) knock(now time.Duration) {
@@ -251,10 +278,11 @@ func (m *Monitor) mayKnock(now time.Duration) bool {
 func (m *Monitor) becomeUp(now time.Duration) {
 	t := m.trouble
 	s := m.sess
-	renewed := m.endedAt != 0 && m.s.State == Connecting
+	replaced := t != nil && t.replaced && m.s.State == Suspect
+	renewed := m.endedAt != 0 && m.s.State == Connecting || replaced
 	if renewed && now >= m.awakeUntil {
 		m.edit().Renewals++
-		if m.habit {
+		if m.habit && !replaced {
 			m.edit().RenewEvery = m.lastLife.Round(time.Second)
 		}
 	}

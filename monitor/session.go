@@ -34,9 +34,10 @@ type session struct {
 
 // tcpInfo is the part of the kernel's view (TCP_INFO) that is used.
 type tcpInfo struct {
-	unacked  uint32        // segments that the peer did not acknowledge yet
-	lastAck  time.Duration // since the last acknowledgement came
-	rtt, rto time.Duration
+	unacked uint32        // segments that the peer did not acknowledge yet
+	lastAck time.Duration // since the last acknowledgement came
+	rtt     time.Duration
+	again   int // segments sent again so far, those of a loss that lasts left out
 }
 
 // beat sends the next heartbeat. Nothing is sent while too much waits for an answer already.

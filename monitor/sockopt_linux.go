@@ -168,7 +168,7 @@ func readTCPInfo(conn net.Conn) (info tcpInfo, ok bool) {
 			unacked: ti.Unacked,
 			lastAck: time.Duration(ti.Last_ack_recv) * time.Millisecond,
 			rtt:     time.Duration(ti.Rtt) * time.Microsecond,
-			rto:     time.Duration(ti.Rto) * time.Microsecond,
+			again:   int(ti.Total_retrans) - int(ti.Retransmits),
 		}
 		ok = true
 	})

@@ -16,15 +16,16 @@ type trouble struct {
 	ctx    context.Context // ends every question
 	cancel context.CancelFunc
 
-	since  time.Duration // when it began
-	ended  time.Duration // when the peer ended the old session; 0 it did not
-	heldUp bool          // it began because this program was not run, or the computer slept
-	lost   time.Duration // when the first unanswered question of the old session was sent; 0 none
-	round  time.Duration // when the present round of questions began
-	facts  netcheck.Facts
-	local  netcheck.LinkState // the break on this computer, as last read; LinkWhole or LinkUnknown when none
-	reread bool               // local was read twice
-	other  netcheck.Way       // a way that appeared beside the broken one, and was tried at once
+	since   time.Duration // when it began
+	ended   time.Duration // when the peer ended the old session; 0 it did not
+	heldUp  bool          // it began because this program was not run, or the computer slept
+	lost    time.Duration // when the first unanswered question of the old session was sent; 0 none
+	judgeAt time.Duration // when the silence of the session has had its time; 0 it is not silent
+	round   time.Duration // when the present round of questions began
+	facts   netcheck.Facts
+	local   netcheck.LinkState // the break on this computer, as last read; LinkWhole or LinkUnknown when none
+	reread  bool               // local was read twice
+	other   netcheck.Way       // a way that appeared beside the broken one, and was tried at once
 
 	dst       netip.AddrPort // what is dialled
 	others    []netip.Addr   // further addresses of the name, tried beside it
@@ -35,6 +36,7 @@ type trouble struct {
 	fresh     *session      // accepted, not answered yet; asked by a goroutine of its own until it answers
 	freshAt   time.Duration // when its first beat left
 	freshOK   time.Duration // when a beat on a fresh connection was answered while the old session was silent; 0 not
+	replaced  bool          // the old session is lost, a fresh one takes its place without an outage
 	freshSess *session      // that connection, kept until the old session's time is over
 	freshTook time.Duration // what its handshake took
 	probed    bool          // gateway and path were asked in this round
@@ -55,7 +57,7 @@ type trouble struct {
 }
 
 func (t *trouble) shift(by time.Duration) {
-	for _, at := range []*time.Duration{&t.ended, &t.lost, &t.round, &t.askedAt, &t.freshAt, &t.freshOK, &t.unansweredSince, &t.tunnelAt, &t.aliveAt, &t.farAt} {
+	for _, at := range []*time.Duration{&t.ended, &t.lost, &t.judgeAt, &t.round, &t.askedAt, &t.freshAt, &t.freshOK, &t.unansweredSince, &t.tunnelAt, &t.aliveAt, &t.farAt} {
 		if *at != 0 {
 			*at += by
 		}
@@ -117,7 +119,13 @@ func (m *Monitor) silent(now, lost time.Duration) {
 		fmt.Sprintf("answer overdue for %v", (now-lost).Round(time.Millisecond)))
 	m.publish(StateEvent)
 	m.askAll(now)
-	m.set(timerDecide, m.judgeSilenceAt(lost, now))
+	t.judgeAt = m.judgeSilenceAt(lost, now)
+	m.set(timerDecide, t.judgeAt)
+	if s := m.sess; s != nil && s.proto == nil && !s.patient {
+		// The next keepalive probe would find the user timeout over, and end a session that may only have lost one.
+		m.hub.sys.userTimeout(s.conn, max(localUserTimeout, m.s.Target.Keepalive.UserTimeout))
+		s.patient = true
+	}
 }
 
 // askAll asks everything at once. Behind a proxy the way to it is asked only when it has not accepted a connection after
@@ -142,25 +150,37 @@ func (m *Monitor) silentEnd(now time.Duration) {
 	m.set(timerDecide, now+freshBeatPatience)
 }
 
-// judgeSilenceAt is when silence has had its time: TCP sends a lost segment again after its RTO and after twice that,
-// 200 ms and 600 ms on a quiet way, more on a long one.
+// judgeSilenceAt is when silence has had its time: TCP sends a lost segment again after its RTO, then after twice that, and
+// so on. The first of these that leaves when a short hole must be over is waited for, with its answer; on a way that loses
+// all the time one more.
 func (m *Monitor) judgeSilenceAt(lost, now time.Duration) time.Duration {
-	at := max(lost+retransmits, now+secondLook)
-	if m.sess != nil {
-		if info, ok := m.hub.sys.tcpInfo(m.sess.conn); ok {
-			rto := min(max(info.rto, 200*time.Millisecond), time.Second)
-			// After a loss the kernel's RTO is already doubled; the round trip gives the first one back.
-			first := min(rto, max(200*time.Millisecond, 3*info.rtt))
-			at = max(at, lost+3*first+70*time.Millisecond+info.rtt)
-		}
-		if m.proxy != nil {
-			// The kernel sees the leg to the proxy; the proxy's own kernel sends again what is lost beyond it.
-			whole := m.sess.deadline.Smoothed()
-			first := min(max(200*time.Millisecond, 3*whole), time.Second)
-			at = max(at, lost+3*first+70*time.Millisecond+whole)
+	rtt, lossy := m.wayRTT(), false
+	if s := m.sess; s != nil {
+		if info, ok := m.hub.sys.tcpInfo(s.conn); ok {
+			lossy = info.again >= lossyFrom && now-s.born < time.Duration(info.again)*lossyEvery
 		}
 	}
-	return at
+	wait := min(rtt+200*time.Millisecond, time.Second) // RFC 6298 with the least variance of Linux
+	sent := wait
+	for sent < longHole || lossy {
+		if sent >= longHole {
+			lossy = false
+		}
+		wait *= 2
+		sent += wait
+	}
+	return max(lost+sent+rtt+70*time.Millisecond, now+secondLook+rtt)
+}
+
+// wayRTT is the round trip of the way as it was last known, a second at most; 0 before any.
+func (m *Monitor) wayRTT() time.Duration {
+	rtt := m.s.LegRTT
+	if s := m.sess; s != nil && s.proto != nil {
+		rtt = max(rtt, s.deadline.Smoothed())
+	} else {
+		rtt = max(rtt, time.Duration(m.liveRTT.Load()))
+	}
+	return min(rtt, time.Second)
 }
 
 const (
@@ -216,7 +236,7 @@ func (m *Monitor) decide(now time.Duration) {
 	if t.facts.Host == netcheck.Asked && now-t.round >= secondLook {
 		t.facts.Host = netcheck.Silent
 	}
-	if t.facts.Fresh == netcheck.Asked && t.askedAt != 0 && now-t.askedAt >= secondLook-20*time.Millisecond {
+	if t.facts.Fresh == netcheck.Asked && t.askedAt != 0 && now-t.askedAt >= secondLook-20*time.Millisecond+m.wayRTT() {
 		t.facts.Fresh = netcheck.Silent
 		m.note(m.near(), t.dst.String(), netcheck.SeenSilent, 0, fmt.Sprintf("no answer to a new connection for %v", (now-t.askedAt).Round(10*time.Millisecond)))
 	}

@@ -519,7 +519,7 @@ func (c *conn) info() (tcpInfo, bool) {
 	if c.w.noInfo {
 		return tcpInfo{}, false
 	}
-	return tcpInfo{unacked: uint32(len(c.up.queue)), lastAck: time.Since(c.lastAck).Truncate(ms), rtt: 2 * oneWay, rto: 202 * ms}, true
+	return tcpInfo{unacked: uint32(len(c.up.queue)), lastAck: time.Since(c.lastAck).Truncate(ms), rtt: 2 * oneWay}, true
 }
 
 func (c *conn) hasInput() bool {

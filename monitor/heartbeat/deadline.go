@@ -12,6 +12,10 @@ type Deadline struct {
 // anything shorter would call that an alarm.
 const Floor = 250 * time.Millisecond
 
+// leastVariance keeps a deadline from closing in on an even round trip: 300 ms, always the same, would be overdue at the
+// first lost segment, which TCP sends again 200 ms after it should have been answered (TCP_RTO_MIN of Linux).
+const leastVariance = 200 * time.Millisecond
+
 // Sample takes the round trip of one answered beat.
 func (d *Deadline) Sample(rtt time.Duration) {
 	if d.srtt == 0 {
@@ -27,7 +31,7 @@ func (d *Deadline) Sample(rtt time.Duration) {
 func (d *Deadline) After(bound time.Duration) time.Duration {
 	rto := time.Second
 	if d.srtt != 0 {
-		rto = d.srtt + 4*d.rttvar
+		rto = d.srtt + max(4*d.rttvar, leastVariance)
 	}
 	return max(Floor, min(rto, bound))
 }

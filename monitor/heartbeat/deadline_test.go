@@ -21,7 +21,7 @@ func TestDeadline(t *testing.T) {
 		{"nothing measured, a smaller bound", nil, 600 * ms, 0, 600 * ms},
 		{"nothing measured, a bound below the floor", nil, 100 * ms, 0, 250 * ms},
 		{"one of 100 ms: 100 + 4·50", []time.Duration{100 * ms}, 2 * time.Second, 100 * ms, 300 * ms},
-		{"then one of 100 ms: 100 + 4·37.5", []time.Duration{100 * ms, 100 * ms}, 2 * time.Second, 100 * ms, 250 * ms},
+		{"then one of 100 ms: 100 and the least variance", []time.Duration{100 * ms, 100 * ms}, 2 * time.Second, 100 * ms, 300 * ms},
 		{"100 then 180 ms: 110 + 4·57.5", []time.Duration{100 * ms, 180 * ms}, 2 * time.Second, 110 * ms, 340 * ms},
 		{"100, 180, 30 ms: 100 + 4·63.125", []time.Duration{100 * ms, 180 * ms, 30 * ms}, 2 * time.Second, 100 * ms, 352500 * time.Microsecond},
 		{"400 ms: 400 + 4·200", []time.Duration{400 * ms}, 2 * time.Second, 400 * ms, 1200 * ms},

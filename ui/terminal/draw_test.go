@@ -249,7 +249,7 @@ func TestLines(t *testing.T) {
 		{"down, two causes alike", monitor.Event{Snapshot: also}, "office: Broken: The path to gate.example.net:7000 breaks off (path-lost). It may also be: server silent. This computer: ok. Gateway: answers, 0.4 ms. Network: silent after it. Rest: not asked. Next attempt at 12:00:49.2"},
 		{"attempt", monitor.Event{Kind: monitor.AttemptEvent, Snapshot: down("office")}, "office: Attempt 10: server refused, 24 ms. Next attempt at 12:00:49.2"},
 		{"beat", monitor.Event{Kind: monitor.BeatEvent, Snapshot: up("office")}, "office: answers, 24 ms"},
-		{"renewed", monitor.Event{Renewed: true, Snapshot: up("office")}, "office: Session renewed: office ended it, as is its habit"},
+		{"renewed", monitor.Event{Renewed: true, Snapshot: up("office")}, "office: Session renewed without an outage"},
 		{"removed", monitor.Event{Removed: true, Snapshot: up("office")}, "office: No longer watched"},
 		{"a hostile name", monitor.Event{Kind: monitor.BeatEvent, Snapshot: hostile}, `a\x1b[2Jb\x0ac: answers, 24 ms`},
 	} {
