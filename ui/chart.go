@@ -65,7 +65,8 @@ func Columns(to []Column, points []Point, from, until time.Time, n int, gap time
 		if p.Max <= 0 {
 			continue
 		}
-		i := min(int(float64(p.Time.Sub(from))/float64(whole)*float64(n)), n-1)
+		middle := p.Time.Sub(from) + p.Over/2
+		i := min(int(float64(middle)/float64(whole)*float64(n)), n-1)
 		c := &to[i]
 		over := max(p.Over, time.Millisecond)
 		if i != at {

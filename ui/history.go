@@ -20,6 +20,7 @@ type PastOutage struct {
 	monitor.Outage
 	Target string
 	Proxy  string       // "http://192.0.2.7:3128", "" when direct
+	Unsure bool         // End is when it was seen last: what came then is not known
 	Causes []CauseSince // how the verdict changed while it lasted, oldest first; may be empty
 }
 
@@ -43,14 +44,12 @@ type Incident struct {
 	PastOutage          // the first of them, with the time of all
 	Targets    []string // in the order in which they broke
 	Lasts      bool     // at least one has not ended
-	Unsure     bool     // when it ended is not known: nobody watched then
-	ended      time.Duration
-	needle     string // what is searched in, lower case
+	needle     string   // what is searched in, lower case
 }
 
 // Length is how long the incident lasted, until now for one that lasts.
 func (i *Incident) Length(now time.Time) time.Duration {
-	if i.Lasts || i.End.IsZero() {
+	if i.Lasts {
 		return max(now.Sub(i.Start), 0)
 	}
 	return max(i.End.Sub(i.Start), 0)
@@ -63,8 +62,8 @@ func measured(c netcheck.Cause) bool { return c != netcheck.Asleep && c != netch
 // settle returns the outages in the order of their beginnings, with an end for each that is over. One without an end
 // that another of the same target follows is over, but nobody saw when: it counts until the watch on it ended, else not
 // at all. What begins in the future or ends before it begins (the clock was set) counts for nothing.
-func settle(outages []PastOutage, watch Watch, now time.Time) (all []PastOutage, unsure []bool) {
-	all = make([]PastOutage, 0, len(outages))
+func settle(outages []PastOutage, watch Watch, now time.Time) []PastOutage {
+	all := make([]PastOutage, 0, len(outages))
 	for _, o := range outages {
 		if o.Start.IsZero() || o.Start.After(now) {
 			continue
@@ -75,12 +74,11 @@ func settle(outages []PastOutage, watch Watch, now time.Time) (all []PastOutage,
 		all = append(all, o)
 	}
 	slices.SortStableFunc(all, func(a, b PastOutage) int { return a.Start.Compare(b.Start) })
-	unsure = make([]bool, len(all))
 	next := map[string]time.Time{} // when the target's next outage began
 	for i := len(all) - 1; i >= 0; i-- {
 		o := &all[i]
 		if later, known := next[o.Target]; known && o.End.IsZero() {
-			o.End, unsure[i] = o.Start, true
+			o.End, o.Unsure = o.Start, true
 			for _, s := range watch[o.Target] {
 				if !s.From.After(o.Start) && s.To.After(o.Start) {
 					o.End = s.To
@@ -92,20 +90,20 @@ func settle(outages []PastOutage, watch Watch, now time.Time) (all []PastOutage,
 		}
 		next[o.Target] = o.Start
 	}
-	return all, unsure
+	return all
 }
 
 // Incidents groups outages by what broke, the newest first: those that overlap, have the same cause and share the hop
 // that broke are one. [Roots] says which hops targets can share.
 func Incidents(outages []PastOutage, watch Watch, now time.Time) []Incident {
-	all, unsure := settle(outages, watch, now)
+	all := settle(outages, watch, now)
 	type key struct {
 		cause netcheck.Cause
 		where string
 	}
 	found := make([]Incident, 0, len(all))
 	open := map[key]int{}
-	for i, o := range all {
+	for _, o := range all {
 		lasts := o.End.IsZero()
 		if lasts {
 			o.End = now
@@ -120,17 +118,14 @@ func Incidents(outages []PastOutage, watch Watch, now time.Time) []Incident {
 			if o.End.After(f.End) {
 				f.End = o.End
 			}
-			f.Lasts, f.Unsure = f.Lasts || lasts, f.Unsure || unsure[i]
+			f.Lasts, f.Unsure = f.Lasts || lasts, f.Unsure || o.Unsure
 			f.Attempts = max(f.Attempts, o.Attempts)
 			continue
 		}
 		if shared {
 			open[k] = len(found)
 		}
-		found = append(found, Incident{PastOutage: o, Targets: []string{o.Target}, Lasts: lasts, Unsure: unsure[i]})
-	}
-	for i := range found {
-		found[i].ended = found[i].End.Sub(found[i].Start)
+		found = append(found, Incident{PastOutage: o, Targets: []string{o.Target}, Lasts: lasts})
 	}
 	slices.Reverse(found)
 	return found
@@ -187,14 +182,13 @@ func Summarize(outages []PastOutage, watch Watch, from, to, now time.Time) Summa
 	if !from.Before(to) {
 		return s
 	}
-	all, _ := settle(outages, watch, now)
+	all := settle(outages, watch, now)
 	broken, unmeasured := map[string][]Span{}, map[string][]Span{}
 	for _, o := range all {
-		end := o.End
-		if end.IsZero() {
-			end = now
+		one := Span{o.Start, o.End}
+		if one.To.IsZero() {
+			one.To = now
 		}
-		one := Span{o.Start, end}
 		if measured(o.Verdict.Cause) {
 			broken[o.Target] = append(broken[o.Target], one)
 		} else {
@@ -234,7 +228,7 @@ func Summarize(outages []PastOutage, watch Watch, from, to, now time.Time) Summa
 		c.Time += length
 		c.Count++
 		if !one.Lasts && !one.Unsure {
-			lengths = append(lengths, one.ended)
+			lengths = append(lengths, one.End.Sub(one.Start))
 		}
 	}
 	for _, c := range byCause {

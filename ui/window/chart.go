@@ -16,8 +16,11 @@ import (
 	"holdfast/ui"
 )
 
-// chartSpan is how far back the chart reaches: what the running Holdfast keeps of each second.
+// chartSpan is how far back the traces reach: what the running Holdfast keeps of each second.
 const chartSpan = 10 * time.Minute
+
+// chartSpans are how far back the chart can reach. Beyond the first it shows what was kept of each minute.
+var chartSpans = [...]time.Duration{chartSpan, time.Hour, 24 * time.Hour}
 
 // A band is a part of the chart in which the target was broken.
 type band struct {
@@ -26,17 +29,21 @@ type band struct {
 	length   string // "0:42"
 }
 
-// A chart draws the round trip of the last ten minutes.
+// A chart draws the round trips of a stretch of time that ends now.
 type chart struct {
 	widget.BaseWidget
-	p       *palette
-	lang    ui.Lang
-	samples []monitor.Sample
-	bands   []band
-	now     time.Time
+	p      *palette
+	lang   ui.Lang
+	key    string // whose they are
+	points []ui.Point
+	bands  []band
+	now    time.Time
+	span   time.Duration
 
 	raster  *canvas.Raster
 	pixels  *image.RGBA
+	columns []ui.Column
+	mask    *image.Alpha
 	scale   [3]*label // largest, half, 0
 	times   [3]*label
 	left    float32 // where the plot begins
@@ -52,7 +59,7 @@ const (
 )
 
 func newChart(p *palette, l ui.Lang) *chart {
-	c := &chart{p: p, lang: l}
+	c := &chart{p: p, lang: l, span: chartSpan}
 	c.raster = canvas.NewRaster(c.paint)
 	c.objects = []fyne.CanvasObject{c.raster}
 	for i := range c.scale {
@@ -66,14 +73,16 @@ func newChart(p *palette, l ui.Lang) *chart {
 	return c
 }
 
-// chartStep is how far time goes on before the picture moves: two pixels of a usual window.
-const chartStep = 5 * time.Second
+// step is how far time goes on before the picture moves: some four pixels of a usual window.
+func (c *chart) step() time.Duration { return c.span / 120 }
 
 // show draws what was measured until now. Between new measurements only the length of an outage that lasts is written
 // anew, until the picture has to move.
-func (c *chart) show(samples []monitor.Sample, bands []band, now time.Time) {
-	same := len(samples) == len(c.samples) && (len(samples) == 0 || samples[0] == c.samples[0] && samples[len(samples)-1] == c.samples[len(samples)-1])
-	same = same && len(bands) == len(c.bands) && now.Sub(c.now) < chartStep && !now.Before(c.now)
+func (c *chart) show(key string, points []ui.Point, bands []band, now time.Time, span time.Duration) {
+	same := key == c.key && span == c.span && len(bands) == len(c.bands) && now.Sub(c.now) < c.step() && !now.Before(c.now)
+	if same && (span == chartSpan || (len(points) == 0) != (len(c.points) == 0)) {
+		same = len(points) == len(c.points) && (len(points) == 0 || points[0] == c.points[0] && points[len(points)-1] == c.points[len(points)-1])
+	}
 	for i := 0; same && i < len(bands); i++ {
 		same = bands[i].from.Equal(c.bands[i].from) && bands[i].words == c.bands[i].words
 	}
@@ -83,7 +92,7 @@ func (c *chart) show(samples []monitor.Sample, bands []band, now time.Time) {
 		}
 		return
 	}
-	c.samples, c.bands, c.now = samples, bands, now
+	c.key, c.points, c.bands, c.now, c.span = key, points, bands, now, span
 	if c.size.Width > 0 {
 		c.place()
 		c.raster.Refresh()
@@ -104,13 +113,15 @@ func ceiling(largest time.Duration) time.Duration {
 
 func (c *chart) largest() time.Duration {
 	var most time.Duration
-	for _, s := range c.samples {
-		most = max(most, s.RTT)
+	for _, p := range c.points {
+		if !p.Time.Before(c.begin()) {
+			most = max(most, p.Max)
+		}
 	}
 	return ceiling(most)
 }
 
-func (c *chart) begin() time.Time { return c.now.Add(-chartSpan) }
+func (c *chart) begin() time.Time { return c.now.Add(-c.span) }
 
 // plot is the part of the widget that has the lines.
 func (c *chart) plot() (x, y, w, h float32) {
@@ -127,14 +138,14 @@ func (c *chart) place() {
 		if v > 0 {
 			text = scaleText(v, i == 0, c.lang)
 		}
-		if len(c.samples) == 0 {
+		if len(c.points) == 0 {
 			text = ""
 		}
 		c.scale[i].set(text)
 		c.scale[i].place(0, y+h*float32(i)/2-8, c.left-8, 16)
 	}
 	for i := range c.times {
-		at := c.begin().Add(chartSpan * time.Duration(i) / 2)
+		at := c.begin().Add(c.span * time.Duration(i) / 2)
 		c.times[i].set(at.Format("15:04"))
 		left := x
 		switch i {
@@ -147,7 +158,7 @@ func (c *chart) place() {
 	}
 	c.objects = c.objects[:1+2*len(c.scale)]
 	c.newest = nil
-	if len(c.samples) == 0 && len(c.bands) == 0 {
+	if len(c.points) == 0 && len(c.bands) == 0 {
 		empty := newText(c.lang.Say("chart.empty"), fontTable, c.p.muted)
 		empty.Alignment = fyne.TextAlignCenter
 		empty.place(x, y+h/2-12, w, 24)
@@ -155,7 +166,7 @@ func (c *chart) place() {
 	}
 	// The words of an outage stand left of it where there is room, else right; only those that fit are said.
 	busy := x + w
-	for i := len(c.bands) - 1; i >= 0; i-- {
+	for i := len(c.bands) - 1; i >= 0 && busy > x+24; i-- {
 		b := c.bands[i]
 		left, right := c.at(b.from), c.at(b.to)
 		a, d := newText(b.words, fontSmallB, c.p.tone(ui.LookDown).ink), newText(b.length, fontSmall, c.p.tone(ui.LookDown).ink)
@@ -196,7 +207,7 @@ func scaleText(d time.Duration, unit bool, l ui.Lang) string {
 // at is the place of a time, in the widget.
 func (c *chart) at(t time.Time) float32 {
 	x, _, w, _ := c.plot()
-	share := float64(t.Sub(c.begin())) / float64(chartSpan)
+	share := float64(t.Sub(c.begin())) / float64(c.span)
 	return x + w*float32(min(max(share, 0), 1))
 }
 
@@ -215,7 +226,7 @@ func (c *chart) paint(w, h int) image.Image {
 	}
 	one := max(px(1), 1)
 	y := func(share float64) int { return px(2 + float64(plotH)*(1-share)) }
-	x := func(t time.Time) float64 { return float64(w) * float64(t.Sub(c.begin())) / float64(chartSpan) }
+	x := func(t time.Time) float64 { return float64(w) * float64(t.Sub(c.begin())) / float64(c.span) }
 
 	down := c.p.tone(ui.LookDown)
 	for _, b := range c.bands {
@@ -227,7 +238,7 @@ func (c *chart) paint(w, h int) image.Image {
 		fill(x0, y(1), x1, y(0), down.tint)
 	}
 	grid := []float64{0, 0.5, 1}
-	if len(c.samples) == 0 && len(c.bands) == 0 {
+	if len(c.points) == 0 && len(c.bands) == 0 {
 		grid = []float64{0, 1} // the words stand in the middle
 	}
 	for _, share := range grid {
@@ -239,25 +250,58 @@ func (c *chart) paint(w, h int) image.Image {
 			fill(x0, y(0)-px(2), max(x1, x0+px(2)), y(0)+one, down.solid)
 		}
 	}
-	c.line(w, h, scale, x, float64(plotH), c.largest())
+	c.line(w, h, scale, float64(plotH), c.largest())
 	return c.pixels
 }
 
-// line draws the samples. Several that fall on one pixel are one point, the longest: what hurts must be seen. Gaps are
-// gaps: two samples more than two seconds apart are never joined.
-func (c *chart) line(w, h int, scale float64, x func(time.Time) float64, plotH float64, top time.Duration) {
-	if len(c.samples) == 0 {
+// line draws the round trips: the line is the longest of each place, or their mean with all that they ranged over behind
+// it where minutes are shown. What hurts must be seen. Gaps are gaps, and never joined.
+func (c *chart) line(w, h int, scale float64, plotH float64, top time.Duration) {
+	if len(c.points) == 0 {
 		return
 	}
-	r := vector.NewRasterizer(w, h)
-	half := float32(0.75 * scale)
 	y := func(d time.Duration) float32 {
 		return float32((2 + plotH*(1-float64(d)/float64(top))) * scale)
 	}
+	wide := max(2*scale, 1)
+	ranges := c.span > chartSpan
+	if ranges {
+		wide = max(scale, 1)
+	}
+	n := max(int(float64(w)/wide), 1)
+	c.columns = ui.Columns(c.columns, c.points, c.begin(), c.now, n, c.gap())
+	x := func(i int) float32 { return float32((float64(i) + 0.5) * float64(w) / float64(n)) }
+
+	if ranges {
+		back := blend(c.p.surface, c.p.edge, 0.45)
+		last := -1
+		for i, col := range c.columns {
+			if col.Max == 0 {
+				continue
+			}
+			from := i
+			if col.Joined && last >= 0 {
+				from = last + 1 // what lies between was measured as one minute with them
+			}
+			a := col
+			if last >= 0 {
+				a = c.columns[last]
+			}
+			for j := from; j <= i; j++ {
+				share := float32(1)
+				if i > from {
+					share = float32(j-last) / float32(i-last)
+				}
+				y0, y1 := y(a.Max)+(y(col.Max)-y(a.Max))*share, y(a.Min)+(y(col.Min)-y(a.Min))*share
+				c.stroke(int(float64(j)*float64(w)/float64(n)), int(float64(j+1)*float64(w)/float64(n)), y0, y1, back)
+			}
+			last = i
+		}
+	}
+
+	r := vector.NewRasterizer(w, h)
+	half := float32(0.75 * scale)
 	type point struct{ x, y float32 }
-	var last point
-	var lastTime time.Time
-	joined := false
 	segment := func(a, b point) {
 		dx, dy := b.x-a.x, b.y-a.y
 		n := float32(math.Hypot(float64(dx), float64(dy)))
@@ -273,54 +317,70 @@ func (c *chart) line(w, h int, scale float64, x func(time.Time) float64, plotH f
 		r.LineTo(a.x-ex-nx, a.y-ey-ny)
 		r.ClosePath()
 	}
-	bucket := max(float32(2*scale), 1)
-	var held point
-	holding := false
-	flush := func() {
-		if !holding {
-			return
-		}
-		holding = false
-		if joined {
-			segment(last, held)
-		} else {
-			segment(held, point{held.x + half, held.y})
-		}
-		last, joined = held, true
-	}
-	gap := c.gap()
-	for _, s := range c.samples {
-		if s.Time.Before(c.begin()) || s.RTT <= 0 {
+	var last point
+	for i, col := range c.columns {
+		if col.Max == 0 {
 			continue
 		}
-		at := point{float32(x(s.Time)), y(s.RTT)}
-		if !lastTime.IsZero() && s.Time.Sub(lastTime) > gap {
-			flush()
-			joined = false
+		at := point{x(i), y(col.Max)}
+		if ranges {
+			at.y = y(col.Mean)
 		}
-		lastTime = s.Time
-		switch {
-		case !holding:
-			held, holding = at, true
-		case at.x-held.x < bucket:
-			held.y = min(held.y, at.y)
-		default:
-			flush()
-			held, holding = at, true
+		if col.Joined {
+			segment(last, at)
+		} else {
+			segment(at, point{at.x + half, at.y})
+		}
+		last = at
+	}
+	// The picture is mostly empty: the line's own mask is made first, and only what it covers is touched.
+	if c.mask == nil || c.mask.Rect != c.pixels.Rect {
+		c.mask = image.NewAlpha(c.pixels.Rect)
+	}
+	r.DrawOp = draw.Src
+	r.Draw(c.mask, c.mask.Rect, image.Opaque, image.Point{})
+	for i, a := range c.mask.Pix {
+		if a > 0 {
+			over(c.pixels.Pix[4*i:4*i+4], c.p.text, uint32(a))
 		}
 	}
-	flush()
-	r.Draw(c.pixels, c.pixels.Bounds(), image.NewUniform(c.p.text), image.Point{})
 }
 
-// gap is the longest time between two samples that belong together: two usual distances, at least 2.5 s.
-func (c *chart) gap() time.Duration {
-	if len(c.samples) < 3 {
-		return 2500 * time.Millisecond
+// stroke fills a column of pixels from y0 down to y1; the ends are as faint as they are short of a whole pixel.
+func (c *chart) stroke(x0, x1 int, y0, y1 float32, col color.NRGBA) {
+	if y1-y0 < 0.5 {
+		return
 	}
+	h := c.pixels.Rect.Dy()
+	for y := max(int(y0), 0); y < min(int(y1)+1, h); y++ {
+		share := min(y1, float32(y+1)) - max(y0, float32(y))
+		for x := x0; x < min(x1, c.pixels.Rect.Dx()); x++ {
+			i := c.pixels.PixOffset(x, y)
+			over(c.pixels.Pix[i:i+4], col, uint32(share*255))
+		}
+	}
+}
+
+// over lays col, with so much of 255, over a pixel.
+func over(pixel []uint8, col color.NRGBA, a uint32) {
+	mix := func(to *uint8, from uint8) { *to = uint8((uint32(from)*a + uint32(*to)*(255-a)) / 255) }
+	mix(&pixel[0], col.R)
+	mix(&pixel[1], col.G)
+	mix(&pixel[2], col.B)
+	mix(&pixel[3], 0xff)
+}
+
+// gap is the longest time between two seconds that belong together: two usual distances, at least 2.5 s. Minutes that
+// belong together leave none.
+func (c *chart) gap() time.Duration {
 	usual := time.Hour
-	for i := 1; i < len(c.samples); i++ {
-		usual = min(usual, c.samples[i].Time.Sub(c.samples[i-1].Time))
+	for i := 1; i < len(c.points); i++ {
+		if c.points[i-1].Over <= time.Second {
+			usual = min(usual, c.points[i].Time.Sub(c.points[i-1].Time))
+		}
+	}
+	if usual == time.Hour {
+		return 2500 * time.Millisecond
 	}
 	return max(2*usual+500*time.Millisecond, 2500*time.Millisecond)
 }

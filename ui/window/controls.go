@@ -352,10 +352,21 @@ type segments struct {
 	ground *canvas.Rectangle
 	thumb  *canvas.Rectangle
 	ring   *canvas.Rectangle
+	font   [2]font // of what is not chosen, and of what is
+	pad    float32 // above and below, for a finger
+}
+
+// slim makes it less high than a field: for the head of something.
+func (s *segments) slim() {
+	s.font, s.pad = [2]font{fontSmall, fontSmallB}, 4
+	for _, t := range s.texts {
+		t.TextSize = fontSmall.size
+	}
+	s.show()
 }
 
 func newSegments(p *palette, words []string, chosen int, choose func(int)) *segments {
-	s := &segments{words: words, chosen: chosen, choose: choose}
+	s := &segments{words: words, chosen: chosen, choose: choose, font: [2]font{fontBody, fontStrong}}
 	s.p, s.paint = p, s.show
 	s.ground, s.thumb, s.ring = box(p.sunken, 7), box(p.surface, 5), frame(color.Transparent, 2, 11)
 	for _, w := range words {
@@ -406,9 +417,9 @@ func (s *segments) TypedKey(k *fyne.KeyEvent) {
 
 func (s *segments) show() {
 	for i, t := range s.texts {
-		t.Color, t.font, t.TextStyle = s.p.muted, fontBody, fyne.TextStyle{}
+		t.Color, t.font, t.TextStyle = s.p.muted, s.font[0], fyne.TextStyle{}
 		if i == s.chosen {
-			t.Color, t.font, t.TextStyle = s.p.text, fontStrong, fyne.TextStyle{Bold: true}
+			t.Color, t.font, t.TextStyle = s.p.text, s.font[1], fyne.TextStyle{Bold: true}
 		}
 		t.box = fyne.Size{}
 	}
@@ -429,15 +440,19 @@ func (s *segments) CreateRenderer() fyne.WidgetRenderer {
 		min: func() fyne.Size {
 			widest := float32(0)
 			for _, w := range s.words {
-				widest = max(widest, fontStrong.width(w))
+				widest = max(widest, s.font[1].width(w))
+			}
+			if s.pad > 0 {
+				return fyne.NewSize(round(widest+20)*float32(len(s.words))+4, buttonHeight)
 			}
 			return fyne.NewSize((widest+24)*float32(len(s.words))+4, 40)
 		},
 		layout: func(size fyne.Size) {
-			put(s.ground, 0, 0, size.Width, size.Height)
-			put(s.ring, -ringGap-2, -ringGap-2, size.Width+2*ringGap+4, size.Height+2*ringGap+4)
+			top, high := s.pad, size.Height-2*s.pad
+			put(s.ground, 0, top, size.Width, high)
+			put(s.ring, -ringGap-2, top-ringGap-2, size.Width+2*ringGap+4, high+2*ringGap+4)
 			part := (size.Width - 4) / float32(len(s.words))
-			put(s.thumb, 2+part*float32(s.chosen), 2, part, size.Height-4)
+			put(s.thumb, 2+part*float32(s.chosen), top+2, part, high-4)
 			for i, t := range s.texts {
 				w := t.font.width(t.whole)
 				t.place(2+part*float32(i)+(part-w)/2, 0, w+1, size.Height)

@@ -314,7 +314,7 @@ type detail struct {
 	strip             *strip
 	rule              *canvas.Rectangle
 	chartHead         *label
-	chartNote         *label
+	reach             *segments
 	chart             *chart
 	table             *table
 	fine              *paragraph // keepalive, renewal
@@ -347,8 +347,8 @@ func newDetail(w *Window) *detail {
 		w: w, ground: box(p.surface, 0), line: box(p.line, 0), title: newLabel(fontName, p.text), single: newLabel(fontSmall, p.muted),
 		notice: newLabel(fontSmall, p.muted), veil: box(color.Transparent, 0), old: newLabel(fontSmall, p.tone(ui.LookUnknown).ink),
 		name: newLabel(fontName, p.text), address: newLabel(fontTable, p.muted), band: newVerdict(w), strip: newStrip(p), rule: box(p.line, 0),
-		chartHead: newText(w.say("head.rtt"), fontHead, p.text), chartNote: newText(w.say("chart.minutes", "n", "10"), fontSmall, p.muted),
-		chart: newChart(p, w.lang), table: newTable(p), fine: newParagraph(fontSmall, p.muted, 6),
+		chartHead: newText(w.say("head.rtt"), fontHead, p.text),
+		chart:     newChart(p, w.lang), table: newTable(p), fine: newParagraph(fontSmall, p.muted, 6),
 		footGround: box(p.surface, 0), footLine: box(p.line, 0), footCount: newLabel(fontTable, p.text),
 	}
 	d.tabs = newTabs(p, []string{w.say("tab.now")}, func(int) {})
@@ -360,11 +360,12 @@ func newDetail(w *Window) *detail {
 	d.footGo = newButton(p, primary, w.say("button.reconnect"), "", w.reconnect)
 	d.footPause = newButton(p, outlined, w.say("button.pause"), "", w.pauseOrResume)
 	d.footCount.Alignment, d.single.Alignment, d.notice.Alignment = fyne.TextAlignTrailing, fyne.TextAlignTrailing, fyne.TextAlignTrailing
-	d.chartNote.Alignment = fyne.TextAlignTrailing
+	d.reach = newSegments(p, []string{w.say("chart.10min"), w.say("chart.hour"), w.say("chart.day")}, 0, func(i int) { w.model.reach(chartSpans[i]) })
+	d.reach.slim()
 	d.demo = newDemoPage(w)
 	d.empty = newEmptyPage(w)
 
-	objects := []fyne.CanvasObject{d.name.Text, d.address.Text, d.pause, d.copy, d.edit, d.band.box, d.strip, d.rule, d.chartHead.Text, d.chartNote.Text, d.chart}
+	objects := []fyne.CanvasObject{d.name.Text, d.address.Text, d.pause, d.copy, d.edit, d.band.box, d.strip, d.rule, d.chartHead.Text, d.reach, d.chart}
 	objects = append(objects, d.table.objects...)
 	objects = append(objects, d.fine.box, d.demo.box, d.empty.box, d.veil, d.old.Text)
 	d.page = container.New(column{
@@ -446,8 +447,11 @@ func (d *detail) showTarget(s *screen, mode pageMode) bool {
 	d.strip.show(strip)
 	relay = relay || before != d.strip.height()
 
-	bands := bandsOf(s.snap, s.now, s.lang)
-	d.chart.show(s.traces[v.Key], bands, s.now)
+	points := ui.PointsOf(s.traces[v.Key])
+	if s.span > chartSpan {
+		points = ui.Joined(s.minutes, points)
+	}
+	d.chart.show(v.Key, points, bandsOf(s.past, s.snap, s.now, s.span, s.lang), s.now, s.span)
 	if v.Look == ui.LookUp || v.Look == ui.LookSuspect || v.Look == ui.LookPaused || s.nAttempts == 0 {
 		relay = d.table.show(s.lang.Say("head.outages"), "", s.lang.Say("outage.none"), s.outages[:s.nOutages], false) || relay
 	} else {
@@ -563,7 +567,7 @@ func (d *detail) placePage(size fyne.Size) {
 func (d *detail) run(width, height float32) float32 {
 	target := d.mode == pageTarget
 	setVisible(target || d.mode == pageDemo, d.band.box, d.strip)
-	setVisible(target, d.rule, d.chartHead.Text, d.chartNote.Text, d.chart, d.fine.box)
+	setVisible(target, d.rule, d.chartHead.Text, d.reach, d.chart, d.fine.box)
 	setVisible(target && !d.narrow(), d.name.Text, d.address.Text, d.pause, d.copy, d.edit)
 	d.demo.box.Hide()
 	d.empty.box.Hide()
@@ -645,13 +649,13 @@ func (d *detail) run(width, height float32) float32 {
 		room = min(room, 28+320)
 		left := inner - right - gap
 		d.chartHead.place(margin, y, left, 28)
-		d.chartNote.place(margin+left-160, y, 160, 28)
+		put(d.reach, margin+left-d.reach.MinSize().Width, y-4, d.reach.MinSize().Width, buttonHeight)
 		put(d.chart, margin, y+32, left, room-32)
 		d.table.place(margin+left+gap, y, right, room)
 		y += room
 	} else {
 		d.chartHead.place(margin, y, inner, 28)
-		d.chartNote.place(margin+inner-160, y, 160, 28)
+		put(d.reach, margin+inner-d.reach.MinSize().Width, y-4, d.reach.MinSize().Width, buttonHeight)
 		put(d.chart, margin, y+32, inner, 170)
 		y += 32 + 170 + 16
 		y += d.table.place(margin, y, inner, 36+30*6)

@@ -24,6 +24,8 @@ type Client interface {
 	Status(ctx context.Context) (control.Status, error)
 	Events(ctx context.Context, beats bool) iter.Seq2[wire.Object, error]
 	Trace(ctx context.Context, name string) ([]monitor.Sample, error)
+	History(ctx context.Context, q control.HistoryQuery) (wire.History, error)
+	RoundTrips(ctx context.Context, target string, since time.Time) (wire.RoundTrips, error)
 	Reconnect(ctx context.Context, names ...string) error
 	Pause(ctx context.Context, until time.Time, names ...string) error
 	Resume(ctx context.Context, names ...string) error
@@ -57,6 +59,7 @@ type model struct {
 	dial func() (Client, error)
 	wake chan struct{} // something has changed: look again
 	poll chan struct{} // ask now
+	now  func() time.Time
 
 	mu       sync.Mutex
 	client   Client
@@ -64,7 +67,10 @@ type model struct {
 	snaps    map[string]monitor.Snapshot
 	stalled  map[string]bool
 	traces   map[string][]monitor.Sample
-	traced   uint64 // rises with each change of traces
+	traced   uint64 // rises with each change of traces and pasts
+	pasts    map[string]past
+	span     time.Duration // of the chart
+	forgets  bool          // the resident keeps nothing
 	settings control.Settings
 	known    bool      // settings were read
 	demo     bool      // the resident has a built-in responder
@@ -80,8 +86,9 @@ type model struct {
 
 func newModel(dial func() (Client, error), l ui.Lang, now time.Time) *model {
 	return &model{
-		dial: dial, wake: make(chan struct{}, 1), poll: make(chan struct{}, 1), lang: l, started: now,
+		dial: dial, wake: make(chan struct{}, 1), poll: make(chan struct{}, 1), now: time.Now, lang: l, started: now,
 		snaps: map[string]monitor.Snapshot{}, stalled: map[string]bool{}, traces: map[string][]monitor.Sample{},
+		pasts: map[string]past{}, span: chartSpan,
 	}
 }
 
@@ -180,6 +187,7 @@ func (m *model) take(o wire.Object) {
 		case e.Removed:
 			delete(m.snaps, name)
 			delete(m.traces, name)
+			delete(m.pasts, name)
 			m.order = slices.DeleteFunc(m.order, func(n string) bool { return n == name })
 			nudge(m.poll)
 			return
@@ -188,6 +196,9 @@ func (m *model) take(o wire.Object) {
 			nudge(m.poll)
 		case e.Snapshot.Seq < old.Seq && !e.Snapshot.Time.After(old.Time):
 			return
+		}
+		if name == m.chosenLocked() && outagesKey(old) != outagesKey(e.Snapshot) {
+			nudge(m.poll) // an outage began or ended: it has been kept
 		}
 		m.snaps[name] = e.Snapshot
 		m.stalled[name] = o.Stalled
@@ -269,6 +280,7 @@ func (m *model) askOnce(ctx context.Context) error {
 		maps.DeleteFunc(m.snaps, func(name string, _ monitor.Snapshot) bool { return !slices.Contains(order, name) })
 		m.order = order
 	})
+	m.askPast(ctx, c)
 	return nil
 }
 
@@ -377,12 +389,15 @@ type screen struct {
 	soFar               string
 	now                 time.Time // when it was made; not compared
 	traces              map[string][]monitor.Sample
+	past                []monitor.Outage // of the chosen one, the newest first; not compared
+	minutes             []ui.Point
+	span                time.Duration
 }
 
 func (s *screen) equal(o *screen) bool {
 	return slices.Equal(s.rows, o.rows) && s.sum == o.sum && s.chosen == o.chosen && s.view == o.view && s.isDemo == o.isDemo &&
 		s.own == o.own && s.single == o.single && s.waiting == o.waiting && s.lost == o.lost && s.problem == o.problem &&
-		s.lang == o.lang && s.traced == o.traced && s.attempts == o.attempts && s.outages == o.outages && s.soFar == o.soFar
+		s.lang == o.lang && s.traced == o.traced && s.span == o.span && s.attempts == o.attempts && s.outages == o.outages && s.soFar == o.soFar
 }
 
 // screen works out what is to be seen now, and for how long that stays true (0: until something happens).
@@ -390,7 +405,7 @@ func (m *model) screen(now time.Time) (*screen, time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	l := m.lang
-	s := &screen{chosen: -1, lang: l, now: now, traced: m.traced, problem: m.problem, traces: maps.Clone(m.traces)}
+	s := &screen{chosen: -1, lang: l, now: now, traced: m.traced, problem: m.problem, traces: maps.Clone(m.traces), span: m.span}
 	until := time.Duration(0)
 	sooner := func(d time.Duration) {
 		if d > 0 && (until == 0 || d < until) {
@@ -499,45 +514,45 @@ func (m *model) tables(s *screen) {
 			s.nAttempts++
 		}
 	}
-	for i := len(snap.Outages) - 1; i >= 0 && s.nOutages < tableRows; i-- {
-		o := snap.Outages[i]
+	p := m.pasts[snap.Target.Name]
+	s.past, s.minutes = outagesOf(snap, p), p.minutes
+	for _, o := range s.past[:min(len(s.past), tableRows)] {
 		row := tableRow{when: l.Clock(o.Start, s.now), words: ui.OutageWord(o, l)}
 		if o.End.IsZero() {
 			row.length = l.Say("outage.now")
 		} else {
-			row.length = length(o.End.Sub(o.Start), l)
+			row.length = l.Lasted(o.End.Sub(o.Start))
 		}
 		s.outages[s.nOutages] = row
 		s.nOutages++
 	}
 }
 
-// bandsOf are the outages that the chart shows.
-func bandsOf(snap monitor.Snapshot, now time.Time, l ui.Lang) []band {
+// bandsOf are the outages that a chart shows, the oldest first; past has the newest first.
+func bandsOf(past []monitor.Outage, snap monitor.Snapshot, now time.Time, span time.Duration, l ui.Lang) []band {
 	var bands []band
-	for _, o := range snap.Outages {
+	for _, o := range past {
 		end := o.End
 		if end.IsZero() {
 			end = now
 		}
-		if now.Sub(end) > chartSpan || o.Start.IsZero() {
+		if now.Sub(end) > span || o.Start.IsZero() {
 			continue
 		}
 		words := ui.OutageWord(o, l)
 		if o.Verdict.Cause == netcheck.CauseNone && o.End.IsZero() && snap.Verdict.Cause != netcheck.CauseNone {
 			words = ui.OutageWord(monitor.Outage{Verdict: snap.Verdict}, l)
 		}
-		bands = append(bands, band{from: o.Start, to: end, words: words, length: length(end.Sub(o.Start), l)})
+		bands = append(bands, band{from: o.Start, to: end, words: words, length: l.Lasted(end.Sub(o.Start))})
 	}
+	slices.Reverse(bands)
 	return bands
 }
 
-// length is how long an outage was; "0:00" would say nothing of one that was mended at once.
-func length(d time.Duration, l ui.Lang) string {
-	if d < 3*time.Second {
-		return l.Span(max(d.Truncate(100*time.Millisecond), 100*time.Millisecond))
-	}
-	return l.Duration(d)
+// reach makes the chart show so much.
+func (m *model) reach(span time.Duration) {
+	m.change(func() { m.span = span })
+	nudge(m.poll)
 }
 
 // errorText puts what a request came back with into words.

@@ -59,6 +59,9 @@ type fakeClient struct {
 	trial    []monitor.Snapshot
 	saveErr  error
 	events   chan wire.Object
+	kept     []wire.PastOutage // newest first
+	minutes  []wire.Minute     // of every target
+	keptErr  error
 }
 
 func (f *fakeClient) note(format string, args ...any) error {
@@ -116,6 +119,30 @@ func (f *fakeClient) Try(ctx context.Context, t monitor.Target) iter.Seq2[wire.O
 			}
 		}
 	}
+}
+
+func (f *fakeClient) History(_ context.Context, q control.HistoryQuery) (wire.History, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var h wire.History
+	for _, o := range f.kept {
+		if (q.Target == "" || q.Target == o.Target) && (o.End.IsZero() || !o.End.Before(q.Since)) && len(h.Outages) < q.Limit {
+			h.Outages = append(h.Outages, o)
+		}
+	}
+	return h, f.keptErr
+}
+
+func (f *fakeClient) RoundTrips(_ context.Context, target string, since time.Time) (wire.RoundTrips, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rt := wire.RoundTrips{Target: target}
+	for _, one := range f.minutes {
+		if !one.Time.Before(since) {
+			rt.Minutes = append(rt.Minutes, one)
+		}
+	}
+	return rt, f.keptErr
 }
 
 func (f *fakeClient) Trace(context.Context, string) ([]monitor.Sample, error) { return nil, nil }
@@ -214,6 +241,7 @@ func newDesk(t *testing.T, v fyne.ThemeVariant, l ui.Lang, size fyne.Size, snaps
 	d.Window = New(app, func() (Client, error) { return client, nil }, l)
 	app.Settings().SetTheme(variant{v: v})
 	d.Window.now = func() time.Time { return d.clock }
+	d.model.now = d.Window.now
 	d.Window.fixed = paletteOf(v)
 	d.Window.build()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -419,6 +447,12 @@ func TestGoldenPictures(t *testing.T) {
 		{"edit-proxy-dark-zh", theme.VariantDark, ui.Chinese, fyne.NewSize(480, 640), viaProxy, func(d *desk) {
 			d.open("Office gateway")
 			d.editTarget()
+		}},
+		{"day-light", theme.VariantLight, ui.English, fyne.NewSize(1280, 800), fiveTargets(), func(d *desk) {
+			d.client.kept, d.client.minutes = aWeek(), keptMinutes(2)
+			d.model.change(func() { clear(d.model.pasts) })
+			d.detail.reach.pick(2)
+			d.step()
 		}},
 		{"add-dark", theme.VariantDark, ui.English, fyne.NewSize(1000, 720), fiveTargets(), func(d *desk) { d.addTarget() }},
 	} {
