@@ -13,12 +13,18 @@ RUNS ?= 1
 
 LDFLAGS := -s -w -X main.version=$(shell scripts/version)
 
-.PHONY: help run test build bench lab check screenshots clean need-run need-test
+PREFIX ?= /usr/local
+
+.PHONY: help run test build install uninstall deb deb-test bench lab check screenshots clean need-run need-test
 
 help:
 	@echo 'make run          build Holdfast and start it'
 	@echo 'make test         run all tests'
 	@echo 'make build        build bin/holdfast and bin/holdfast-window'
+	@echo 'make install      put what make build made below PREFIX (/usr/local); DESTDIR is for packages'
+	@echo 'make uninstall    take it away again'
+	@echo 'make deb          build packages for Debian and Ubuntu into dist/'
+	@echo 'make deb-test     install them into a fresh Debian, run and remove them (root; fetches that Debian)'
 	@echo 'make bench        measure: detection, recovery, processor time, memory'
 	@echo 'make lab          make every break there is on real kernels and print what was seen (RUNS=10, ONLY="case 3")'
 	@echo 'make check        gofmt, vet, staticcheck, and the builds for other systems'
@@ -36,6 +42,21 @@ build: need-run
 
 test: need-test
 	@scripts/test
+
+# Neither builds: it is run as root, who needs no Go for it.
+install uninstall: export PREFIX := $(PREFIX)
+install uninstall: export DESTDIR := $(DESTDIR)
+install:
+	@scripts/install put
+
+uninstall:
+	@scripts/install remove
+
+deb: build
+	@scripts/deb
+
+deb-test: need-test
+	HOLDFAST_CHROOT=1 "$(GO)" test -count=1 -v -run 'InAFreshDebian' -timeout 30m ./packaging
 
 bench: need-test
 	"$(GO)" run ./internal/lab/bench

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// The page names every command and every flag, and the formatter has nothing to say against it.
+func TestManual(t *testing.T) {
+	root := newRoot(&program{out: os.Stdout, errs: os.Stderr, getenv: func(string) string { return "" }})
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	text := manual(root, "1.2.3-x")
+	var each func(c *cobra.Command)
+	each = func(c *cobra.Command) {
+		if c.Hidden || c.Name() == "help" {
+			return
+		}
+		if c.Parent() == root && !strings.Contains(text, "\n.SS "+roff(c.CommandPath())) {
+			t.Errorf("%s is not in it", c.CommandPath())
+		}
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if c.Name() != "completion" && f.Name != "help" && !strings.Contains(text, "\\-\\-"+roff(f.Name)) {
+				t.Errorf("%s --%s is not in it", c.CommandPath(), f.Name)
+			}
+		})
+		if c.Name() != "completion" {
+			for _, s := range c.Commands() {
+				each(s)
+			}
+		}
+	}
+	each(root)
+	for _, want := range []string{".TH HOLDFAST 1 \"\" \"Holdfast 1.2.3\\-x\"", ".SH EXIT STATUS\n", passwordVar, "10  this computer\\(aqs link", "http://USER@proxy"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in it", want)
+		}
+	}
+	if n := strings.Count(text, "this computer\\(aqs link"); n != 1 {
+		t.Errorf("the exit statuses stand in it %d times", n)
+	}
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "'") || strings.HasPrefix(line, ".") && !strings.HasPrefix(line, ".TH ") && strings.Count(line, " ") > 40 {
+			t.Errorf("a request by accident: %q", line)
+		}
+	}
+	if _, err := exec.LookPath("groff"); err != nil {
+		t.Skip("groff is not installed: the page is not formatted")
+	}
+	cmd := exec.Command("groff", "-man", "-Kutf8", "-Tutf8", "-ww", "-z")
+	cmd.Stdin = strings.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("groff: %v, %s", err, out)
+	}
+}
+
+func TestRoffKeepsCharacters(t *testing.T) {
+	for in, want := range map[string]string{
+		`PING {nonce}\n`: `PING {nonce}\en`,
+		"--json":         `\-\-json`,
+		".hidden":        `\&.hidden`,
+		"'quoted'":       `\(aqquoted\(aq`,
+		"~/x^y":          `\(ti/x\(hay`,
+	} {
+		if got := roff(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
