@@ -236,6 +236,7 @@ func (r *resident) apply(s config.Settings) error {
 	r.demoIn = s.Demo
 	if r.tray != nil {
 		r.tray.ShowDrill(s.Demo)
+		r.tray.ShowBadge(s.Tray.Badge)
 	}
 	return nil
 }

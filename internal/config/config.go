@@ -14,6 +14,9 @@
 //	sound   = false
 //	quiet   = "22:00-07:00"   # tell of nothing then; "" (default) is never
 //
+//	[tray]
+//	badge = true           # draw the number of broken targets over the icon, from two
+//
 //	[[target]]
 //	name      = "Office gateway"
 //	address   = "gate.example.net:7000"
@@ -49,11 +52,13 @@ type Settings struct {
 	Language string // "" as the desktop has it, "en", "zh"
 	History  History
 	Notify   Notify
+	Tray     Tray
 }
 
 // Equal reports whether both say the same.
 func (s Settings) Equal(o Settings) bool {
-	return s.Demo == o.Demo && s.Language == o.Language && s.History == o.History && s.Notify == o.Notify && slices.Equal(s.Targets, o.Targets)
+	return s.Demo == o.Demo && s.Language == o.Language && s.History == o.History && s.Notify == o.Notify && s.Tray == o.Tray &&
+		slices.Equal(s.Targets, o.Targets)
 }
 
 // Default is what holds without a file.

@@ -87,7 +87,7 @@ func SetAll(want Settings) Change {
 			}
 		}
 		*s = next
-		s.Demo, s.History, s.Notify = want.Demo, want.History, want.Notify
+		s.Demo, s.History, s.Notify, s.Tray = want.Demo, want.History, want.Notify, want.Tray
 		if err := s.normal(); err != nil {
 			return err
 		}

@@ -109,6 +109,11 @@ func (q Quiet) Holds(t time.Time) bool {
 	return now >= q.From || now < q.To
 }
 
+// Tray is how the icon is drawn. The zero value is what holds where the file says nothing.
+type Tray struct {
+	Badge bool // the number of broken targets over it, from two
+}
+
 // sections are the tables besides the targets, and their keys.
 var sections = []struct {
 	name string
@@ -116,6 +121,7 @@ var sections = []struct {
 }{
 	{"history", []string{"days"}},
 	{"notify", []string{"enabled", "after", "sound", "quiet"}},
+	{"tray", []string{"badge"}},
 }
 
 // sectionKeys returns the keys of a table; nil: there is no such table.
@@ -128,7 +134,7 @@ func sectionKeys(name string) []string {
 	return nil
 }
 
-// A section is where [history] or [notify] stands.
+// A section is where [history], [notify] or [tray] stands.
 type section struct{ head, headEnd int }
 
 // ownText is the value of a key like "history.days", as TOML.
@@ -144,6 +150,8 @@ func ownText(s Settings, key string) string {
 		return strconv.FormatBool(s.Notify.Sound)
 	case "notify.quiet":
 		return quote(s.Notify.Quiet.String())
+	case "tray.badge":
+		return strconv.FormatBool(s.Tray.Badge)
 	}
 	return ""
 }
@@ -174,7 +182,7 @@ var (
 	badAfter = `a duration in quotes was expected, from "0s" to "1h", like "3s"`
 )
 
-// ownPair takes one key of [history] or [notify].
+// ownPair takes one key of a table of sections.
 func (d *doc) ownPair(keys []string, at int, p pair, v *unstable.Node) {
 	key := strings.Join(keys, ".")
 	known := sectionKeys(keys[0])
@@ -235,16 +243,19 @@ func (d *doc) ownPair(keys []string, at int, p pair, v *unstable.Node) {
 			return
 		}
 		on := string(v.Data) == "true"
-		if key == "notify.sound" {
+		switch key {
+		case "notify.sound":
 			s.Notify.Sound = on
-		} else {
+		case "notify.enabled":
 			s.Notify.Off = !on
+		case "tray.badge":
+			s.Tray.Badge = on
 		}
 	}
 	_ = s.normal() // each value was checked
 }
 
-// ownCuts change [history] and [notify] to what next says.
+// ownCuts change the tables of sections to what next says.
 func (d *doc) ownCuts(next Settings, nl string) ([]cut, error) {
 	var cuts []cut
 	for _, sec := range sections {
@@ -317,7 +328,7 @@ func ownLines(s Settings, name string, keys []string, nl string) string {
 	return text
 }
 
-// ownFresh is [history] and [notify] in a new file, where they say something.
+// ownFresh is the tables of sections in a new file, where they say something.
 func ownFresh(s Settings) string {
 	text := ""
 	for _, sec := range sections {

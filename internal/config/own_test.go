@@ -32,6 +32,7 @@ func TestHistoryAndNotify(t *testing.T) {
 		"tables":             {"[history]\ndays = 90\n[notify]\nenabled = false\nafter = '10s'\nsound = true\nquiet = '22:00-07:00'\n", all},
 		"dotted":             {"history.days = 90\nnotify.enabled = false\nnotify.after = '10s'\nnotify.sound = true\nnotify.quiet = '22:00 – 7:00'\n", all},
 		"inline":             {"history = { days = 90 }\nnotify = { enabled = false, after = '10s', sound = true, quiet = '22:00-07:00' }\n", all},
+		"the icon":           {"[tray]\nbadge = true\n", Settings{Tray: Tray{Badge: true}}},
 		"what holds anyway":  {"[history]\ndays = 30\n[notify]\nenabled = true\nafter = '3s'\nsound = false\nquiet = ''\n", Settings{}},
 		"at once":            {"[notify]\nafter = '0s'\n", Settings{Notify: Notify{After: AtOnce}}},
 		"before a target":    {"[notify]\nsound = true\n[[target]]\nname='a'\naddress='a:1'\n[target.keepalive]\ncount = 2\n", Settings{Notify: Notify{Sound: true}, Targets: []monitor.Target{{Name: "a", Address: "a:1", Keepalive: monitor.Keepalive{Count: 2}}}}},
@@ -66,6 +67,8 @@ func TestHistoryAndNotify(t *testing.T) {
 		"notify.sound = true\n[notify]\n":       "f:2:2: ",
 		"[notify]\nsound = true\nsound = true":  "f:3:1: ",
 		"[notify]\ndays = 3\n":                  "f:2:1: notify.days: unknown key; known here: enabled, after, sound, quiet",
+		"[tray]\nbadge = 1\n":                   "f:2:9: tray.badge: true or false",
+		"[tray]\nbage = true\n":                 `f:2:1: tray.bage: unknown key; did you mean "badge"?`,
 		"[histroy]\ndays = 30\n":                `f:1:2: histroy: unknown key; did you mean "history"?`,
 		"notify = { sound = true, sond = 1 }\n": `f:1:26: notify.sond: unknown key; did you mean "sound"?`,
 	} {
@@ -90,6 +93,7 @@ func TestEditHistoryAndNotify(t *testing.T) {
 		"inline":                     {"notify = { sound = true } # loud\n", "notify = { after = \"1m\", sound = true } # loud\n", setOwn(History{}, Notify{After: time.Minute, Sound: true})},
 		"inline over lines":          {"notify = { sound = true, # loud\n }\n", "", setOwn(History{}, Notify{})},
 		"an empty table":             {"[notify]\n" + target, "[notify]\nsound = true\n" + target, setOwn(History{}, Notify{Sound: true})},
+		"the badge":                  {"[tray]\nbadge = false # loud\n", "[tray]\nbadge = true # loud\n", SetAll(Settings{Tray: Tray{Badge: true}})},
 		"carriage returns":           {"demo = true\r\n", "demo = true\r\n\r\n[notify]\r\nsound = true\r\n", setOwn(History{}, Notify{Sound: true})},
 		"a target before a table":    {target + "\n# how\n[notify]\nsound = true\n", "# how\n[notify]\nsound = true\n", RemoveTarget("a")},
 		"the language above a table": {"[notify]\nsound = true\n", "language = \"zh\"\n\n[notify]\nsound = true\n", setLanguage("zh")},
@@ -144,6 +148,7 @@ func TestOwnEditsOfAllKinds(t *testing.T) {
 				After: rapid.SampledFrom([]time.Duration{0, AtOnce, time.Second, DefaultAfter, 90 * time.Second}).Draw(t, "after"),
 				Quiet: rapid.SampledFrom([]Quiet{{}, {To: time.Minute}, {From: 23 * time.Hour, To: 6*time.Hour + 30*time.Minute}}).Draw(t, "quiet"),
 			}
+			want.Tray.Badge = rapid.Bool().Draw(t, "badge")
 			want.Demo, want.Language = rapid.Bool().Draw(t, "demo"), rapid.SampledFrom([]string{"", "zh"}).Draw(t, "language")
 			got, err := Edit(path, SetAll(want))
 			if err != nil {

@@ -103,7 +103,7 @@ type doc struct {
 	settings Settings
 	errs     Errors
 
-	root     map[string]pair // language, demo; history and notify where they are inline tables
+	root     map[string]pair // language, demo; history, notify and tray where they are inline tables
 	own      map[string]pair // "history.days" and so on, wherever they stand
 	tables   map[string]section
 	rootEnd  int      // behind the last pair that is in no table; 0 none
@@ -128,7 +128,7 @@ type span struct{ start, end int }
 type pair struct {
 	span           // of both
 	value     span // of the value alone
-	inSub     bool // stands under [target.keepalive], [history], [notify]
+	inSub     bool // stands under [target.keepalive], [history], [notify], [tray]
 	inInline  bool // stands within keepalive = { … }
 	literal   bool // written in single quotes
 	valueKind unstable.Kind
@@ -209,7 +209,7 @@ func (d *doc) offset(line, column int) int {
 }
 
 var (
-	rootKeys      = []string{"target", "language", "demo", "history", "notify"}
+	rootKeys      = []string{"target", "language", "demo", "history", "notify", "tray"}
 	targetKeys    = []string{"name", "address", "via", "heartbeat", "send", "expect", "interval", "timeout", "keepalive"}
 	keepaliveKeys = []string{"idle", "interval", "count", "user_timeout"}
 )

@@ -147,12 +147,17 @@ type settingsJSON struct {
 	Demo     bool          `json:"demo"`
 	History  *historyJSON  `json:"history,omitempty"` // missing in a PUT: as it is
 	Notify   *notifyJSON   `json:"notify,omitempty"`  // likewise
+	Tray     *trayJSON     `json:"tray,omitempty"`    // likewise
 	Targets  []targetJSON  `json:"targets"`
 	Problems []problemJSON `json:"problems"`
 }
 
 type historyJSON struct {
 	Days int `json:"days"`
+}
+
+type trayJSON struct {
+	Badge bool `json:"badge"`
 }
 
 // notifyJSON is complete in an answer; what is missing in a PUT has its default.

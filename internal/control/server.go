@@ -482,7 +482,7 @@ func (s *Server) getSettings(w http.ResponseWriter, _ *http.Request) error {
 func toSettingsJSON(s config.Settings) settingsJSON {
 	j := settingsJSON{
 		Language: s.Language, Demo: s.Demo, History: &historyJSON{s.History.Kept()}, Notify: fromNotify(s.Notify),
-		Targets: []targetJSON{}, Problems: []problemJSON{},
+		Tray: &trayJSON{s.Tray.Badge}, Targets: []targetJSON{}, Problems: []problemJSON{},
 	}
 	for _, t := range s.Targets {
 		j.Targets = append(j.Targets, fromTarget(t))
@@ -499,7 +499,7 @@ func (s *Server) putSettings(w http.ResponseWriter, r *http.Request) error {
 		return unavailable("this Holdfast has no settings file")
 	}
 	now, _ := s.Settings.Current()
-	want := config.Settings{Demo: j.Demo, Language: j.Language, History: now.History, Notify: now.Notify}
+	want := config.Settings{Demo: j.Demo, Language: j.Language, History: now.History, Notify: now.Notify, Tray: now.Tray}
 	if err := j.own(&want); err != nil {
 		return err
 	}
@@ -513,8 +513,11 @@ func (s *Server) putSettings(w http.ResponseWriter, r *http.Request) error {
 	return s.edit(w, r, config.SetAll(want))
 }
 
-// own puts what j says of history and notifications into s.
+// own puts what j says of history, notifications and the icon into s.
 func (j *settingsJSON) own(s *config.Settings) error {
+	if j.Tray != nil {
+		s.Tray.Badge = j.Tray.Badge
+	}
 	if j.History != nil {
 		if j.History.Days < 1 {
 			return &Error{Status: http.StatusUnprocessableEntity, Code: CodeBadSetting, Field: "history.days", Msg: "history.days: a number of 1 or more was expected"}

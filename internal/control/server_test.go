@@ -526,6 +526,7 @@ func TestSettings(t *testing.T) {
 	}
 	all := config.Settings{
 		Language: "zh", Demo: true, Targets: []monitor.Target{b, {Name: "c", Address: "c:1"}}, History: config.History{Days: 7},
+		Tray:   config.Tray{Badge: true},
 		Notify: config.Notify{Off: true, After: config.AtOnce, Sound: true, Quiet: config.Quiet{From: 22 * time.Hour, To: 7 * time.Hour}},
 	}
 	if err := c.SaveSettings(ctx, all, false); err != nil {

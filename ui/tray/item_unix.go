@@ -41,10 +41,10 @@ type tooltip struct {
 }
 
 // set notes what is to be seen and says what of it is new.
-func (p *item) set(v look, badge bool) (icon, tip bool) {
+func (p *item) set(v look) (icon, tip bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if name := v.icon(badge); name != p.name {
+	if name := v.icon(); name != p.name {
 		made, ok := p.made[name]
 		if !ok {
 			made = dbus.MakeVariant(assets.Pixmaps(name))

@@ -48,7 +48,6 @@ type Actions struct {
 type Options struct {
 	Logger  *slog.Logger // nil: nothing is logged
 	Lang    ui.Lang      // "" is English
-	Badge   bool         // the number of broken targets is drawn over the icon, from two
 	Actions Actions
 
 	// OnReady is called each time the icon has been handed to a tray host.
@@ -73,12 +72,12 @@ type Tray struct {
 // look is all that is shown; comparable.
 type look struct {
 	ui.Tray
-	drill bool
+	drill, badge bool
 }
 
 // icon is the name under which package assets keeps the picture.
-func (l look) icon(badge bool) string {
-	if badge && l.Look == ui.LookDown {
+func (l look) icon() string {
+	if l.badge && l.Look == ui.LookDown {
 		return assets.Badged(l.Broken)
 	}
 	return l.Look.String()
@@ -103,6 +102,9 @@ func (t *Tray) Show(v ui.Tray) { t.change(func(l *look) { l.Tray = v }) }
 
 // ShowDrill says whether the menu has the drill in it: it has while the demo server is a target.
 func (t *Tray) ShowDrill(there bool) { t.change(func(l *look) { l.drill = there }) }
+
+// ShowBadge says whether the number of broken targets is drawn over the icon, from two.
+func (t *Tray) ShowBadge(on bool) { t.change(func(l *look) { l.badge = on }) }
 
 func (t *Tray) change(f func(*look)) {
 	t.mu.Lock()

@@ -41,7 +41,7 @@ func (t *Tray) paint(ctx context.Context, m *menu) {
 	var shown, tip string
 	for {
 		v := t.wanted()
-		if name := v.icon(t.o.Badge); name != shown {
+		if name := v.icon(); name != shown {
 			var sizes [][]byte
 			for _, n := range assets.Sizes() {
 				sizes = append(sizes, assets.Icon(name, n))

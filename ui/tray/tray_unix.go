@@ -368,12 +368,12 @@ func (s *screen) gone() {
 // raise lets systray put the icon on the bus.
 func (s *screen) raise() bool {
 	v := s.t.wanted()
-	s.item.set(v, s.t.o.Badge)
+	s.item.set(v)
 	before, err := dbus.SessionBus() // systray takes this one
 	if err != nil {
 		return false
 	}
-	beforeFirst(v.icon(s.t.o.Badge), func() { theMenu().show(v, s.t.o.Lang) })
+	beforeFirst(v.icon(), func() { theMenu().show(v, s.t.o.Lang) })
 	start, _ := systray.RunWithExternalLoop(nil, nil)
 	start()
 	conn, err := dbus.SessionBus()
@@ -405,7 +405,7 @@ func (s *screen) lower() {
 
 // paint shows what is wanted: icon and tooltip now, the menu in its time.
 func (s *screen) paint() {
-	icon, tip := s.item.set(s.t.wanted(), s.t.o.Badge)
+	icon, tip := s.item.set(s.t.wanted())
 	if s.conn == nil {
 		return
 	}

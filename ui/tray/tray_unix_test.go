@@ -100,15 +100,40 @@ func TestIconOnTheBus(t *testing.T) {
 func TestBadgeCountsTheBroken(t *testing.T) {
 	p := newPanel(startBus(t))
 	p.appear()
-	tray := New(Options{Badge: true})
+	tray := New(Options{})
+	tray.ShowBadge(true)
 	v := oneDown
 	v.Broken = 3
 	tray.Show(v)
 	runTray(t, tray)
-	got := property[[]assets.Pixmap](t, p.item(), "IconPixmap")
-	if !bytes.Equal(got[0].ARGB, assets.Pixmaps("down-3")[0].ARGB) {
-		t.Error("the icon is not the one with a 3")
+	item := p.item()
+	is := func(want string) {
+		t.Helper()
+		got := property[[]assets.Pixmap](t, item, "IconPixmap")
+		if !bytes.Equal(got[0].ARGB, assets.Pixmaps(want)[0].ARGB) {
+			t.Errorf("the icon is not %s", want)
+		}
 	}
+	is("down-3")
+	for _, c := range []struct {
+		broken int
+		badge  bool
+		want   string
+	}{{12, true, "down-plus"}, {12, false, "down"}, {2, true, "down-2"}, {1, true, "down"}} {
+		v.Broken = c.broken
+		tray.Show(v)
+		tray.ShowBadge(c.badge)
+		eventually(t, "the icon is "+c.want, func() bool {
+			got := property[[]assets.Pixmap](t, item, "IconPixmap")
+			return bytes.Equal(got[0].ARGB, assets.Pixmaps(c.want)[0].ARGB)
+		})
+	}
+	tray.Show(allUp)
+	p.hears("NewIcon")
+	eventually(t, "the icon has no badge when nothing is broken", func() bool {
+		got := property[[]assets.Pixmap](t, item, "IconPixmap")
+		return bytes.Equal(got[0].ARGB, assets.Pixmaps("up")[0].ARGB)
+	})
 }
 
 func TestMenu(t *testing.T) {
