@@ -18,10 +18,12 @@ import (
 // A PastOutage is an outage of one target as it was kept.
 type PastOutage struct {
 	monitor.Outage
-	Target string
-	Proxy  string       // "http://192.0.2.7:3128", "" when direct
-	Unsure bool         // End is when it was seen last: what came then is not known
-	Causes []CauseSince // how the verdict changed while it lasted, oldest first; may be empty
+	ID      int64 // tells it from others
+	Target  string
+	Address string
+	Proxy   string       // "http://192.0.2.7:3128", "" when direct
+	Unsure  bool         // End is when it was seen last: what came then is not known
+	Causes  []CauseSince // how the verdict changed while it lasted, oldest first; may be empty
 }
 
 // CauseSince is a cause and when it was found.
@@ -43,6 +45,7 @@ type Watch map[string][]Span
 type Incident struct {
 	PastOutage          // the first of them, with the time of all
 	Targets    []string // in the order in which they broke
+	IDs        []int64  // of all that it is made of
 	Lasts      bool     // at least one has not ended
 	needle     string   // what is searched in, lower case
 }
@@ -112,6 +115,7 @@ func Incidents(outages []PastOutage, watch Watch, now time.Time) []Incident {
 		k := key{o.Verdict.Cause, where}
 		if n, known := open[k]; known && shared && !o.Start.After(found[n].End) {
 			f := &found[n]
+			f.IDs = append(f.IDs, o.ID)
 			if !slices.Contains(f.Targets, o.Target) {
 				f.Targets = append(f.Targets, o.Target)
 			}
@@ -125,7 +129,7 @@ func Incidents(outages []PastOutage, watch Watch, now time.Time) []Incident {
 		if shared {
 			open[k] = len(found)
 		}
-		found = append(found, Incident{PastOutage: o, Targets: []string{o.Target}, Lasts: lasts})
+		found = append(found, Incident{PastOutage: o, Targets: []string{o.Target}, IDs: []int64{o.ID}, Lasts: lasts})
 	}
 	slices.Reverse(found)
 	return found

@@ -81,6 +81,14 @@ func (l Lang) Clock(t, now time.Time) string {
 	return t.Format("2006-01-02 15:04")
 }
 
+// Day names the day of t: "Fri 20", where it is not of the month around now "2026-10-02".
+func (l Lang) Day(t, now time.Time) string {
+	if age := now.Sub(t); age > 31*day || age < -day {
+		return t.Format("2006-01-02")
+	}
+	return l.Say("history.day", "day", l.Say("weekday."+strconv.Itoa(int(t.Weekday()))), "n", strconv.Itoa(t.Day()))
+}
+
 // Printable makes text from outside safe to show: control, format and bidirectional characters, lone bytes and odd
 // spaces become escapes (\x1b, \u202e), and what is longer than max characters is cut and ends in an ellipsis.
 func Printable(s string, max int) string {

@@ -63,8 +63,17 @@ func (c *pressable) TypedKey(k *fyne.KeyEvent) {
 		c.Tapped(nil)
 		return
 	}
-	if c.keys != nil {
-		c.keys(k.Name)
+	if c.keys == nil || !c.keys(k.Name) {
+		elsewhere(k)
+	}
+}
+
+// elsewhere gives a key that the focused thing has no use for to the window.
+func elsewhere(k *fyne.KeyEvent) {
+	for _, w := range fyne.CurrentApp().Driver().AllWindows() {
+		if f := w.Canvas().OnTypedKey(); f != nil {
+			f(k)
+		}
 	}
 }
 
@@ -282,11 +291,19 @@ func (t *tabs) pick(i int) {
 	if i == t.chosen {
 		return
 	}
-	t.items[t.chosen].on, t.items[i].on = false, true
-	t.items[t.chosen].show()
-	t.items[i].show()
-	t.chosen = i
+	t.mark(i)
 	t.choose(i)
+}
+
+// mark shows that part i is open, without opening it; -1: none.
+func (t *tabs) mark(i int) {
+	t.chosen = i
+	for j, one := range t.items {
+		if on := j == i; on != one.on {
+			one.on = on
+			one.show()
+		}
+	}
 }
 
 func (t *tab) show() {
@@ -411,7 +428,9 @@ func (s *segments) TypedKey(k *fyne.KeyEvent) {
 	case fyne.KeyReturn, fyne.KeyEnter, fyne.KeySpace:
 		s.Tapped(nil)
 	default:
-		s.keys(k.Name)
+		if !s.keys(k.Name) {
+			elsewhere(k)
+		}
 	}
 }
 

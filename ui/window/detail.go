@@ -2,6 +2,7 @@ package window
 
 import (
 	"image/color"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -326,11 +327,27 @@ type detail struct {
 	footPause  *button
 	footCount  *label
 
+	past  *historyPage
+	pages map[string]page // beside the chosen target's, by tab
 	demo  *demoPage
 	empty *emptyPage
 	shown *screen
 	mode  pageMode
 }
+
+// A page is what a tab shows.
+type page interface {
+	object() fyne.CanvasObject
+	show(*screen)
+}
+
+// The pages of the window, by the code of their title. Those of tabsShown have a tab.
+const (
+	tabNow     = "tab.now"
+	tabHistory = "tab.history"
+)
+
+var tabsShown = []string{tabNow, tabHistory}
 
 type pageMode uint8
 
@@ -351,7 +368,13 @@ func newDetail(w *Window) *detail {
 		chart:     newChart(p, w.lang), table: newTable(p), fine: newParagraph(fontSmall, p.muted, 6),
 		footGround: box(p.surface, 0), footLine: box(p.line, 0), footCount: newLabel(fontTable, p.text),
 	}
-	d.tabs = newTabs(p, []string{w.say("tab.now")}, func(int) {})
+	var titles []string
+	for _, tab := range tabsShown {
+		titles = append(titles, w.say(tab))
+	}
+	d.tabs = newTabs(p, titles, func(i int) { w.turn(tabsShown[i]) })
+	d.past = newHistoryPage(w)
+	d.pages = map[string]page{tabHistory: d.past}
 	d.menu = newButton(p, bare, "", signMenu, func() { w.showMenu(d.menu) })
 	d.back = newButton(p, bare, "", signBack, w.back)
 	d.pause = newButton(p, quiet, w.say("button.pause"), "", w.pauseOrResume)
@@ -374,8 +397,22 @@ func newDetail(w *Window) *detail {
 	}, objects...)
 	d.scroll = container.NewVScroll(d.page)
 	d.foot = container.New(column{layout: d.layoutFoot}, d.footGround, d.footLine, d.footGo, d.footPause, d.footCount.Text)
-	d.box = container.New(column{layout: d.layout}, d.ground, d.scroll, d.line, d.tabs, d.back, d.title.Text, d.single.Text, d.notice.Text, d.menu, d.foot)
+	// In the order in which the keyboard goes through them.
+	d.box = container.New(column{layout: d.layout}, d.ground, d.line, d.tabs, d.back, d.title.Text, d.single.Text, d.notice.Text, d.menu, d.scroll, d.foot)
+	for _, one := range d.pages {
+		d.box.Add(one.object())
+	}
+	d.turn(w.tab)
 	return d
+}
+
+// turn opens a page.
+func (d *detail) turn(tab string) {
+	d.tabs.mark(slices.Index(tabsShown, tab))
+	setVisible(tab == tabNow, d.scroll)
+	for name, one := range d.pages {
+		setVisible(name == tab, one.object())
+	}
 }
 
 // show draws what differs.
@@ -393,8 +430,13 @@ func (d *detail) show(s *screen) {
 	}
 	relay := mode != d.mode || old == nil || (old.lost == "") != (s.lost == "") || old.own != s.own || (old.chosen < 0) != (s.chosen < 0)
 	d.mode = mode
-	d.title.set(s.view.Name)
-	d.single.set(s.single)
+	title, single := s.view.Name, s.single
+	if open := d.pages[d.w.tab]; open != nil {
+		open.show(s)
+		title, single = d.w.say(d.w.tab), ""
+	}
+	d.title.set(title)
+	d.single.set(single)
 	if mode == pageTarget || mode == pageDemo {
 		relay = d.showTarget(s, mode) || relay
 	}
@@ -512,7 +554,7 @@ func (d *detail) layout(size fyne.Size) {
 		d.title.place(36, 0, max(size.Width-36-56-single-12, 40), 44)
 		d.single.place(size.Width-48-single, 0, single, 44)
 		put(d.menu, size.Width-44, 4, buttonHeight, buttonHeight)
-		if d.mode == pageTarget || d.mode == pageDemo {
+		if (d.mode == pageTarget || d.mode == pageDemo) && d.w.tab == tabNow {
 			bottom -= 60
 			put(d.foot, 0, bottom, size.Width, 60)
 		} else {
@@ -520,11 +562,15 @@ func (d *detail) layout(size fyne.Size) {
 		}
 		d.notice.place(60, 44, size.Width-76, 16)
 	} else {
-		put(d.tabs, 32, 0, d.tabs.MinSize().Width, 56)
+		tabs := d.tabs.MinSize().Width
+		put(d.tabs, 32, 0, tabs, 56)
 		put(d.menu, size.Width-32-28, 10, buttonHeight, buttonHeight)
-		d.notice.place(160, 0, max(size.Width-160-76, 10), 56)
+		d.notice.place(tabs+56, 0, max(size.Width-tabs-56-76, 10), 56)
 	}
 	put(d.line, 0, top-1, size.Width, 1)
+	if open := d.pages[d.w.tab]; open != nil {
+		put(open.object(), 0, top, size.Width, bottom-top)
+	}
 	d.pageRoom = bottom - top
 	// The page is laid out for this width before the scroller asks how high it is.
 	put(d.scroll, 0, top, size.Width, bottom-top)

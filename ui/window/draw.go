@@ -34,6 +34,7 @@ var (
 	fontTable   = font{13, false}
 	fontSmall   = font{12, false}
 	fontSmallB  = font{12, true}
+	fontSum     = font{26, false}
 )
 
 func (f font) measure(s string) fyne.Size {
@@ -338,6 +339,8 @@ const (
 	signPlus    = `M11 5 H13 V11 H19 V13 H13 V19 H11 V13 H5 V11 H11 Z`
 	signMenu    = `M4 6 H20 V8 H4 Z M4 11 H20 V13 H4 Z M4 16 H20 V18 H4 Z`
 	signBack    = `M14.5 5.5 L16 7 L11 12 L16 17 L14.5 18.5 L8 12 Z`
+	signDown    = `M5.6 9.6 L7 8.2 L12 13.2 L17 8.2 L18.4 9.6 L12 16 Z`
+	signRight   = `M9.6 18.4 L8.2 17 L13.2 12 L8.2 7 L9.6 5.6 L16 12 Z`
 	signSpeaker = `M4 9 H8 L13 4 V20 L8 15 H4 Z`
 )
 

@@ -112,7 +112,7 @@ func pastOutage(u *wire.PastOutage) ui.PastOutage {
 		})
 	}
 	p := ui.PastOutage{
-		Target: u.Target, Proxy: u.Proxy, Unsure: u.Ended != "" && u.Ended != wire.Healed,
+		ID: u.ID, Target: u.Target, Address: u.Address, Proxy: u.Proxy, Unsure: u.Ended != "" && u.Ended != wire.Healed,
 		Outage: monitor.Outage{Start: local(u.Start.Time), End: local(u.End.Time), Verdict: v, Attempts: u.Attempts},
 	}
 	for _, c := range u.Causes {

@@ -226,7 +226,15 @@ func (l *list) show(s *screen) {
 		}
 	}
 	for i, v := range s.rows {
-		l.rows[i].show(v, i == s.chosen && !l.w.narrow || i == s.chosen && l.w.narrow && l.w.inDetail, l.roomy())
+		chosen := i == s.chosen && (!l.w.narrow || l.w.inDetail)
+		switch l.w.tab {
+		case tabNow:
+		case tabHistory:
+			chosen = v.key == l.w.past.target
+		default:
+			chosen = false
+		}
+		l.rows[i].show(v, chosen, l.roomy())
 	}
 	if changed {
 		l.arrange()

@@ -71,6 +71,7 @@ type model struct {
 	pasts    map[string]past
 	span     time.Duration // of the chart
 	forgets  bool          // the resident keeps nothing
+	events   uint64        // rises when an outage of any target began or ended
 	settings control.Settings
 	known    bool      // settings were read
 	demo     bool      // the resident has a built-in responder
@@ -197,8 +198,11 @@ func (m *model) take(o wire.Object) {
 		case e.Snapshot.Seq < old.Seq && !e.Snapshot.Time.After(old.Time):
 			return
 		}
-		if name == m.chosenLocked() && outagesKey(old) != outagesKey(e.Snapshot) {
-			nudge(m.poll) // an outage began or ended: it has been kept
+		if known && outagesKey(old) != outagesKey(e.Snapshot) {
+			m.events++
+			if name == m.chosenLocked() {
+				nudge(m.poll) // it has been kept
+			}
 		}
 		m.snaps[name] = e.Snapshot
 		m.stalled[name] = o.Stalled
@@ -392,12 +396,13 @@ type screen struct {
 	past                []monitor.Outage // of the chosen one, the newest first; not compared
 	minutes             []ui.Point
 	span                time.Duration
+	events              uint64
 }
 
 func (s *screen) equal(o *screen) bool {
 	return slices.Equal(s.rows, o.rows) && s.sum == o.sum && s.chosen == o.chosen && s.view == o.view && s.isDemo == o.isDemo &&
 		s.own == o.own && s.single == o.single && s.waiting == o.waiting && s.lost == o.lost && s.problem == o.problem &&
-		s.lang == o.lang && s.traced == o.traced && s.span == o.span && s.attempts == o.attempts && s.outages == o.outages && s.soFar == o.soFar
+		s.lang == o.lang && s.traced == o.traced && s.span == o.span && s.events == o.events && s.attempts == o.attempts && s.outages == o.outages && s.soFar == o.soFar
 }
 
 // screen works out what is to be seen now, and for how long that stays true (0: until something happens).
@@ -405,7 +410,7 @@ func (m *model) screen(now time.Time) (*screen, time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	l := m.lang
-	s := &screen{chosen: -1, lang: l, now: now, traced: m.traced, problem: m.problem, traces: maps.Clone(m.traces), span: m.span}
+	s := &screen{chosen: -1, lang: l, now: now, traced: m.traced, problem: m.problem, traces: maps.Clone(m.traces), span: m.span, events: m.events}
 	until := time.Duration(0)
 	sooner := func(d time.Duration) {
 		if d > 0 && (until == 0 || d < until) {

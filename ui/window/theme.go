@@ -16,6 +16,7 @@ type tone struct{ ink, tint, solid color.NRGBA }
 type palette struct {
 	background, surface, sunken, line, edge color.NRGBA
 	text, muted, accent, onAccent, shade    color.NRGBA
+	calm                                    color.NRGBA // the band of a timeline
 	tones                                   [ui.LookUnknown + 1]tone
 }
 
@@ -30,7 +31,7 @@ var (
 	light = palette{
 		background: rgb(0xF4F5F7), surface: rgb(0xFFFFFF), sunken: rgb(0xE9ECF0), line: rgb(0xD9DEE4), edge: rgb(0x848E9A),
 		text: rgb(0x1A1F26), muted: rgb(0x56606C), accent: rgb(0x1D5FCB), onAccent: rgb(0xFFFFFF),
-		shade: color.NRGBA{0x14, 0x19, 0x20, 0x6b},
+		shade: color.NRGBA{0x14, 0x19, 0x20, 0x6b}, calm: rgb(0xBCE3CC),
 		tones: [...]tone{
 			ui.LookEmpty:      tones(0x56606C, 0xE9ECF0, 0x76808C),
 			ui.LookUp:         tones(0x10713F, 0xE3F5EA, 0x1C9A5F),
@@ -44,7 +45,7 @@ var (
 	dark = palette{
 		background: rgb(0x14171B), surface: rgb(0x1C2026), sunken: rgb(0x262B32), line: rgb(0x333A43), edge: rgb(0x6B7683),
 		text: rgb(0xE9ECF0), muted: rgb(0xA0AAB6), accent: rgb(0x82B4FF), onAccent: rgb(0x0D1728),
-		shade: color.NRGBA{0, 0, 0, 0x8c},
+		shade: color.NRGBA{0, 0, 0, 0x8c}, calm: rgb(0x23553A),
 		tones: [...]tone{
 			ui.LookEmpty:      tones(0xA0AAB6, 0x262B32, 0x8A95A2),
 			ui.LookUp:         tones(0x63DA9F, 0x15301F, 0x3CC583),

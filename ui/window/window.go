@@ -16,7 +16,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 
 	"holdfast/assets"
 	"holdfast/internal/config"
@@ -48,6 +47,9 @@ type Window struct {
 	inDetail bool // narrow: the detail is open, not the list
 	size     fyne.Size
 	shown    *screen
+	tab      string // which page is open: "tab.now", "tab.history", …
+	past     wanted // what the history page shows
+	watched  map[string]watched
 	noticeAt int // counts notices, so that an old timer does not clear a new one
 
 	ctx   context.Context
@@ -60,7 +62,8 @@ type Window struct {
 // until the settings name another.
 func New(app fyne.App, dial func() (Client, error), l ui.Lang) *Window {
 	app.Settings().SetTheme(look{})
-	w := &Window{app: app, lang: l, model: newModel(dial, l, time.Now()), ctx: context.Background(), now: time.Now}
+	w := &Window{app: app, lang: l, model: newModel(dial, l, time.Now()), ctx: context.Background(), now: time.Now,
+		tab: tabNow, past: wanted{period: week}, watched: map[string]watched{}}
 	w.win = app.NewWindow("Holdfast")
 	w.win.SetPadded(false)
 	w.win.SetIcon(fyne.NewStaticResource("holdfast.png", assets.App(256)))
@@ -168,6 +171,7 @@ func (w *Window) build() {
 	drill := ""
 	if w.detail != nil {
 		drill = w.detail.demo.mode
+		w.detail.past.close()
 	}
 	w.list = newList(w)
 	w.detail = newDetail(w)
@@ -258,9 +262,30 @@ func (w *Window) relay() {
 	}
 }
 
+// turn opens a page.
+func (w *Window) turn(tab string) {
+	w.tab = tab
+	if tab != tabNow {
+		w.inDetail = true
+	}
+	w.detail.turn(tab)
+	if w.shown != nil {
+		w.list.show(w.shown)
+		w.detail.show(w.shown)
+	}
+	w.relay()
+}
+
 // open chooses a target; in a narrow window its detail comes to the front.
 func (w *Window) open(name string) {
 	w.inDetail = true
+	switch {
+	case w.tab == tabHistory && !w.narrow:
+		w.detail.past.of(name)
+		return
+	case w.tab != tabNow:
+		w.turn(tabNow)
+	}
 	w.detail.scrollTop()
 	w.model.choose(name)
 	if w.narrow {
@@ -271,6 +296,10 @@ func (w *Window) open(name string) {
 // back returns to the list in a narrow window.
 func (w *Window) back() {
 	w.inDetail = false
+	if w.tab != tabNow {
+		w.turn(tabNow)
+		w.inDetail = false
+	}
 	w.relay()
 }
 
@@ -390,6 +419,14 @@ func (w *Window) showMenu(at fyne.CanvasObject) {
 		}
 		items = append(items, fyne.NewMenuItemSeparator())
 	}
+	if w.narrow {
+		for _, tab := range tabsShown {
+			if tab != w.tab && tab != tabNow {
+				items = append(items, item(tab, func() { w.turn(tab) }))
+			}
+		}
+		items = append(items, fyne.NewMenuItemSeparator())
+	}
 	if s != nil && len(s.rows) > 0 && s.lost == "" {
 		idle := 0
 		for _, r := range s.rows {
@@ -413,10 +450,7 @@ func (w *Window) showMenu(at fyne.CanvasObject) {
 	items = append(items, fyne.NewMenuItemSeparator(), item("menu.quit", func() {
 		w.ask(func(ctx context.Context, c Client) error { return c.Quit(ctx) }, w.app.Quit)
 	}))
-	pop := widget.NewPopUpMenu(fyne.NewMenu("", items...), w.win.Canvas())
-	place := w.app.Driver().AbsolutePositionForObject(at)
-	size := pop.MinSize()
-	pop.ShowAtPosition(fyne.NewPos(min(place.X, w.size.Width-size.Width-8), place.Y+at.Size().Height+4))
+	w.popUp(at, items)
 }
 
 // switchLanguage changes to the other language, here at once and in the settings.

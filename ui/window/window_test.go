@@ -215,11 +215,13 @@ func fiveTargets() []monitor.Snapshot {
 // A desk is a window without a display, a fake resident and a clock that stands.
 type desk struct {
 	*Window
-	t      *testing.T
+	t      testing.TB
 	client *fakeClient
 	clock  time.Time
 	last   *screen
 	drawn  int
+
+	benchSnaps []monitor.Snapshot
 }
 
 // only the light or dark variant, whatever the system says
@@ -232,7 +234,7 @@ func (v variant) Color(n fyne.ThemeColorName, _ fyne.ThemeVariant) color.Color {
 	return v.look.Color(n, v.v)
 }
 
-func newDesk(t *testing.T, v fyne.ThemeVariant, l ui.Lang, size fyne.Size, snaps ...monitor.Snapshot) *desk {
+func newDesk(t testing.TB, v fyne.ThemeVariant, l ui.Lang, size fyne.Size, snaps ...monitor.Snapshot) *desk {
 	t.Helper()
 	app := test.NewTempApp(t)
 	client := &fakeClient{events: make(chan wire.Object, 100)}
@@ -256,6 +258,18 @@ func newDesk(t *testing.T, v fyne.ThemeVariant, l ui.Lang, size fyne.Size, snaps
 		d.win.Close()
 	})
 	d.step()
+	return d
+}
+
+// benchDesk is a window with n targets.
+func benchDesk(b *testing.B, n int) *desk {
+	var snaps []monitor.Snapshot
+	for i := range n {
+		snaps = append(snaps, upTarget(fmt.Sprintf("Server %02d", i), "s.example.net:1", 20*time.Millisecond, time.Hour))
+	}
+	d := newDesk(b, theme.VariantLight, ui.English, fyne.NewSize(1280, 800), snaps...)
+	d.benchSnaps = snaps
+	b.ResetTimer()
 	return d
 }
 
@@ -371,6 +385,23 @@ func differing(a, b image.Image) float64 {
 	return float64(n) / float64(bounds.Dx()*bounds.Dy())
 }
 
+// held does f while the resident answers nobody, then waits for all answers: without a display they would be drawn on
+// another goroutine while f still draws.
+func (d *desk) held(f func()) {
+	d.client.mu.Lock()
+	f()
+	d.client.mu.Unlock()
+	d.wg.Wait()
+}
+
+// opensHistory opens the page of history, with that kept.
+func (d *desk) opensHistory(kept []wire.PastOutage, minutes []wire.Minute) {
+	d.held(func() {
+		d.client.kept, d.client.minutes = kept, minutes
+		d.turn(tabHistory)
+	})
+}
+
 func samples() []monitor.Sample {
 	var all []monitor.Sample
 	for i := 600; i > 45; i-- {
@@ -454,6 +485,13 @@ func TestGoldenPictures(t *testing.T) {
 			d.detail.reach.pick(2)
 			d.step()
 		}},
+		{"history-light", theme.VariantLight, ui.English, fyne.NewSize(1280, 800), fiveTargets(), func(d *desk) { d.opensHistory(aWeek(), keptMinutes(12)) }},
+		{"history-dark-zh", theme.VariantDark, ui.Chinese, fyne.NewSize(1120, 800), fiveTargets(), func(d *desk) {
+			d.opensHistory(aWeek(), keptMinutes(12))
+			d.detail.past.outages.toggle(1)
+		}},
+		{"history-small-light", theme.VariantLight, ui.English, fyne.NewSize(480, 360), fiveTargets(), func(d *desk) { d.opensHistory(aWeek(), keptMinutes(12)) }},
+		{"history-empty-dark", theme.VariantDark, ui.English, fyne.NewSize(900, 620), fiveTargets(), func(d *desk) { d.opensHistory(nil, nil) }},
 		{"add-dark", theme.VariantDark, ui.English, fyne.NewSize(1000, 720), fiveTargets(), func(d *desk) { d.addTarget() }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,0 +1,326 @@
+package window
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/software"
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/theme"
+
+	"holdfast/internal/control"
+	"holdfast/internal/wire"
+	"holdfast/netcheck"
+	"holdfast/ui"
+)
+
+// cells is what a row of the list of outages says.
+func cells(l *ledger, i int) string {
+	for _, r := range l.pool {
+		if r.row == i {
+			var text []string
+			for _, c := range r.cells {
+				if c.Visible() {
+					text = append(text, c.whole)
+				}
+			}
+			return strings.Join(text, "|")
+		}
+	}
+	return ""
+}
+
+func TestTheHistoryPage(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1280, 800), fiveTargets()...)
+	d.opensHistory(aWeek(), keptMinutes(12))
+	h := d.detail.past
+	if got := len(h.outages.rows); got != 6 {
+		t.Fatalf("%d incidents, want 6: two targets behind one proxy are one", got)
+	}
+	if got := cells(h.outages, 3); got != "Wed 18|14:00:47|9:00|Proxy silent|proxy.example.net:3128: silent|2 targets" {
+		t.Errorf("the fourth row: %q", got)
+	}
+	if got := h.figures[1].big.whole + ", " + h.figures[1].small.whole; got != "6, 7 days before: 1" {
+		t.Errorf("outages: %q", got)
+	}
+	// Search, and the filter by cause.
+	h.search.SetText("proxy silent")
+	if len(h.outages.rows) != 2 {
+		t.Errorf("%d found", len(h.outages.rows))
+	}
+	h.search.SetText("nothing like it")
+	if len(h.outages.rows) != 0 || !h.empty.box.Visible() || !strings.Contains(h.empty.whole, "nothing like it") {
+		t.Errorf("%d found, said %q", len(h.outages.rows), h.empty.whole)
+	}
+	h.search.escape()
+	d.past.cause = netcheck.ServerClosed
+	h.pick()
+	if len(h.outages.rows) != 2 {
+		t.Errorf("%d of one cause", len(h.outages.rows))
+	}
+	d.past.cause = ""
+	h.pick()
+	// A click on a target shows its history alone.
+	d.held(func() { test.Tap(d.list.rows[2]) })
+	if got := h.target.text.whole; got != "Home broker" || len(h.outages.rows) != 1 {
+		t.Errorf("of %q: %d", got, len(h.outages.rows))
+	}
+	if !d.list.rows[2].chosen || d.list.rows[0].chosen {
+		t.Error("the list does not show of which target the history is")
+	}
+	d.held(func() { h.of("") })
+	d.held(func() { h.period.pick(2) })
+	if len(h.outages.rows) != 7 || len(h.rec.days) != 30 {
+		t.Errorf("30 days: %d outages in %d days", len(h.outages.rows), len(h.rec.days))
+	}
+	test.Tap(h.copy)
+	if text := d.app.Clipboard().Content(); !strings.Contains(text, "Availability: 99.") || !strings.Contains(text, "path breaks off: 1:36:00") {
+		t.Errorf("the summary: %q", text)
+	}
+}
+
+func TestTheHistoryPageFollowsWhatHappens(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1280, 800), fiveTargets()...)
+	d.opensHistory(nil, nil)
+	if got := d.detail.past.empty.whole; got != "No outage in this time" {
+		t.Errorf("nothing was: %q", got)
+	}
+	d.held(func() {
+		d.client.kept = aWeek()
+		s := fiveTargets()[4]
+		s.Seq, s.Outages = 2, nil
+		d.model.take(told(0, s))
+		d.draws()
+	})
+	if got := len(d.detail.past.outages.rows); got != 6 {
+		t.Errorf("%d outages after one ended", got)
+	}
+	// Another language, while it is open.
+	d.held(func() { d.model.change(func() { d.model.lang = ui.Chinese }); d.draws() })
+	if got := d.detail.past.target.text.whole; got != "所有目标" || d.tab != tabHistory || len(d.detail.past.outages.rows) != 6 {
+		t.Errorf("%q, %s, %d outages", got, d.tab, len(d.detail.past.outages.rows))
+	}
+	// A resident that keeps nothing is no empty history.
+	d.held(func() {
+		d.client.keptErr = &control.Error{Status: http.StatusNotImplemented}
+		d.detail.past.load()
+	})
+	if got := d.detail.past.empty.whole; got != "此 Holdfast 不保存历史记录。" {
+		t.Errorf("keeps nothing: %q", got)
+	}
+	d.client.mu.Lock()
+	d.client.keptErr = errors.New("disk on fire\x1b[31m")
+	d.client.mu.Unlock()
+	d.held(d.detail.past.load)
+	if got := d.detail.past.empty.whole; got != `disk on fire\x1b[31m` {
+		t.Errorf("an error: %q", got)
+	}
+}
+
+func TestOutagesByKeyboard(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(480, 360), fiveTargets()...)
+	var kept []wire.PastOutage
+	for i := range 2000 {
+		kept = append(kept, keptOutage(int64(3000-i), fmt.Sprintf("Server %d", i), netcheck.ServerClosed, time.Duration(i+10)*time.Minute, 30*time.Second))
+	}
+	d.opensHistory(kept, nil)
+	l := d.detail.past.outages
+	d.win.Canvas().Focus(l)
+	key := func(names ...fyne.KeyName) {
+		for _, n := range names {
+			l.TypedKey(&fyne.KeyEvent{Name: n})
+		}
+	}
+	inSight := func() bool {
+		top, bottom := d.detail.past.scroll.Offset.Y, d.detail.past.scroll.Offset.Y+d.detail.past.size.Height
+		y := l.Position().Y + l.place(l.at)
+		return y >= top-0.5 && y+ledgerRow <= bottom+0.5
+	}
+	for _, c := range []struct {
+		keys []fyne.KeyName
+		want int
+	}{
+		{[]fyne.KeyName{fyne.KeyUp}, 0},
+		{[]fyne.KeyName{fyne.KeyDown, fyne.KeyDown}, 2},
+		{[]fyne.KeyName{fyne.KeyPageDown}, 14},
+		{[]fyne.KeyName{fyne.KeyEnd}, 1999},
+		{[]fyne.KeyName{fyne.KeyPageUp}, 1987},
+		{[]fyne.KeyName{fyne.KeyReturn}, 1987},
+		{[]fyne.KeyName{fyne.KeyDown}, 1988},
+		{[]fyne.KeyName{fyne.KeyHome}, 0},
+	} {
+		key(c.keys...)
+		if l.at != c.want || !inSight() {
+			t.Errorf("after %v at %d, in sight %v; want %d", c.keys, l.at, inSight(), c.want)
+		}
+	}
+	if l.open != 1987 || l.folded < 5*ledgerLine {
+		t.Errorf("unfolded %d, %v high", l.open, l.folded)
+	}
+	if got := l.rowAt(l.place(1988) + 1); got != 1988 {
+		t.Errorf("below what is unfolded stands %d", got)
+	}
+	if got := l.rowAt(l.place(1987) + ledgerRow + 5); got != -1 {
+		t.Errorf("in what is unfolded stands %d", got)
+	}
+	if n := len(l.pool); n > 60 {
+		t.Errorf("%d rows have objects, for a window of 360", n)
+	}
+	for _, r := range l.pool {
+		if r.row >= 0 && cells(l, r.row) == "" {
+			t.Errorf("row %d says nothing", r.row)
+		}
+	}
+}
+
+func TestOutagesAreExported(t *testing.T) {
+	dir := t.TempDir()
+	raw := aWeek()
+	outages := pastOutages(raw)
+	for _, c := range []struct{ kind, want, has string }{
+		{"csv", "out.csv", "Office gateway,2026-11-21T02:00:47Z,2026-11-21T03:36:47Z,5760.000,path-lost,path,server-unreachable,3,eth0,192.0.2.1,,"},
+		{"csv", "out-2.csv", "target,start,end"},
+		{"json", "out.json", `{"id":8,"target":"Office gateway","start":"2026-11-21T02:00:47.000000Z"`},
+	} {
+		path, err := export(dir, "out", c.kind, raw, outages, noon)
+		if err != nil || filepath.Base(path) != c.want {
+			t.Errorf("%s: %q, %v", c.want, path, err)
+			continue
+		}
+		data, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(data), c.has) {
+			t.Errorf("%s: %v, without %q", c.want, err, c.has)
+		}
+	}
+	if _, err := export(filepath.Join(dir, "missing"), "out", "csv", raw, outages, noon); err == nil {
+		t.Error("a folder that is not there takes a file")
+	}
+	full := fullDisk{}
+	if err := write(full, "csv", raw, outages, noon); !errors.Is(err, errFull) {
+		t.Errorf("a full disk: %v", err)
+	}
+}
+
+var errFull = errors.New("no space left on device")
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errFull }
+
+func TestWhereDownloadsGo(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "conf"))
+	if got := downloads(); got != home {
+		t.Errorf("with nothing there: %s", got)
+	}
+	for _, dir := range []string{"Downloads", "下载", "conf"} {
+		if err := os.Mkdir(filepath.Join(home, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := downloads(); got != filepath.Join(home, "Downloads") {
+		t.Errorf("the usual one: %s", got)
+	}
+	for _, c := range []struct{ file, want string }{
+		{"XDG_DOWNLOAD_DIR=\"$HOME/下载\"\n", filepath.Join(home, "下载")},
+		{"XDG_DOWNLOAD_DIR=\"relative\"\n", home},
+		{"garbage\x00\n", filepath.Join(home, "Downloads")},
+	} {
+		if err := os.WriteFile(filepath.Join(home, "conf", "user-dirs.dirs"), []byte(c.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := downloads(); got != c.want {
+			t.Errorf("%q: %s, want %s", c.file, got, c.want)
+		}
+	}
+}
+
+// manyKept is what a hundred targets left in a month.
+func manyKept(n int) []wire.PastOutage {
+	all := make([]wire.PastOutage, n)
+	causes := []netcheck.Cause{netcheck.ServerClosed, netcheck.PathLost, netcheck.ProxyUnreachable, netcheck.CableUnplugged, netcheck.ServerHung}
+	for i := range all {
+		all[i] = keptOutage(int64(n-i), fmt.Sprintf("Server %02d", i%100), causes[i%len(causes)], time.Duration(i)*4*time.Minute, time.Duration(i%300)*time.Second)
+	}
+	return all
+}
+
+// Ten thousand outages, drawn after each turn of the wheel.
+func BenchmarkScroll10000Outages(b *testing.B) {
+	d := benchDesk(b, 5)
+	d.client.kept = manyKept(10000)
+	d.turn(tabHistory)
+	d.wg.Wait()
+	d.past.period = month
+	d.detail.past.load()
+	d.wg.Wait()
+	h := d.detail.past
+	b.ReportMetric(float64(len(h.outages.rows)), "rows")
+	i := 0
+	for b.Loop() {
+		i++
+		h.scroll.ScrollToOffset(fyne.NewPos(0, float32(i%2000)*137))
+		h.look()
+	}
+}
+
+// The first picture of a page of ten thousand outages, with all that is worked out for it.
+func BenchmarkOpen10000Outages(b *testing.B) {
+	raw := manyKept(10000)
+	watch := ui.Watch{}
+	for i := range 100 {
+		watch[fmt.Sprintf("Server %02d", i)] = []ui.Span{{From: noon.Add(-30 * 24 * time.Hour), To: noon}}
+	}
+	for b.Loop() {
+		r := record{wanted: wanted{period: month}, made: noon, outages: pastOutages(raw), watch: watch}
+		r.work()
+	}
+}
+
+// A hundred targets: the list is scrolled to the end and back, and drawn.
+func BenchmarkScroll100Targets(b *testing.B) {
+	d := benchDesk(b, 100)
+	i := 0
+	for b.Loop() {
+		i++
+		d.list.scroll.ScrollToOffset(fyne.NewPos(0, float32(i%40)*137))
+	}
+}
+
+// One of a hundred targets breaks: from the news to the objects that are to be painted.
+func BenchmarkStateChange100Targets(b *testing.B) {
+	d := benchDesk(b, 100)
+	snaps := slices.Clone(d.benchSnaps)
+	up, down := snaps[0], downTarget(snaps[0])
+	seq := uint64(10)
+	for b.Loop() {
+		seq++
+		s := up
+		if seq%2 == 0 {
+			s = down
+		}
+		s.Seq, s.Time = seq, noon.Add(time.Duration(seq)*time.Millisecond)
+		d.model.take(told(0, s))
+		d.draws()
+	}
+}
+
+// Painting the whole window in software, as on a desktop without a graphics card.
+func BenchmarkPaintHistory(b *testing.B) {
+	d := benchDesk(b, 5)
+	d.client.kept, d.client.minutes = aWeek(), keptMinutes(12)
+	d.turn(tabHistory)
+	d.wg.Wait()
+	for b.Loop() {
+		software.RenderCanvas(d.win.Canvas(), look{})
+	}
+}
