@@ -5,6 +5,7 @@ package tray
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"image"
 	"image/draw"
 	"image/png"
@@ -21,26 +22,49 @@ import (
 	"holdfast/ui"
 )
 
-// A desktop is a display of its own with Xfce's window manager and panel on it.
+// A desktop is a display of its own with a window manager, and panels of the distribution on it.
 type desktop struct {
-	t     *testing.T
-	bus   *privateBus
-	panel *exec.Cmd
+	t   *testing.T
+	bus *privateBus
 }
 
-// startDesktop starts one, or skips the test and says what is missing.
-func startDesktop(t *testing.T) *desktop {
+// A panelKind is one of the panels that people have.
+type panelKind struct {
+	program string
+	args    []string
+	desktop string // in XDG_CURRENT_DESKTOP
+	config  string // its file of settings, in the user's configuration folder
+	text    string
+	top     int // where on the screen it stands, 32 high
+}
+
+var (
+	xfcePanel = panelKind{"xfce4-panel", []string{"--disable-wm-check"}, "XFCE", "xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml", xfceConfig, 0}
+	lxqtPanel = panelKind{"lxqt-panel", nil, "LXQt", "lxqt/panel.conf", lxqtConfig, screenHeight - 32}
+)
+
+const screenHeight = 400
+
+// startDesktop starts one without a panel, or skips the test and says what is missing. The first of the panels is that of
+// the desktop it is.
+func startDesktop(t *testing.T, panels ...panelKind) *desktop {
 	t.Helper()
-	for _, program := range []string{"Xvfb", "xfwm4", "xfce4-panel", "xdotool", "import"} {
+	needed := []string{"Xvfb", "xfwm4", "xdotool", "import"}
+	for _, p := range panels {
+		needed = append(needed, p.program)
+	}
+	for _, program := range needed {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("%s is not installed", program)
 		}
 	}
 	home := t.TempDir()
-	for _, dir := range []string{"run", "config/xfce4/xfconf/xfce-perchannel-xml"} {
-		must(t, os.MkdirAll(filepath.Join(home, dir), 0o700))
+	must(t, os.Mkdir(filepath.Join(home, "run"), 0o700))
+	for _, p := range panels {
+		file := filepath.Join(home, "config", p.config)
+		must(t, os.MkdirAll(filepath.Dir(file), 0o700))
+		must(t, os.WriteFile(file, []byte(p.text), 0o600))
 	}
-	must(t, os.WriteFile(filepath.Join(home, "config/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml"), []byte(panelConfig), 0o600))
 	for key, value := range map[string]string{
 		"HOME": home, "XDG_CONFIG_HOME": home + "/config", "XDG_CACHE_HOME": home + "/cache", "XDG_DATA_HOME": home + "/data",
 		"XDG_RUNTIME_DIR": home + "/run", "NO_AT_BRIDGE": "1", "GTK_A11Y": "none", "LC_ALL": "C.UTF-8", "WAYLAND_DISPLAY": "",
@@ -49,11 +73,28 @@ func startDesktop(t *testing.T) *desktop {
 	}
 	d := &desktop{t: t}
 	t.Setenv("DISPLAY", d.display())
-	d.bus = startBusWith(t, "<standard_session_servicedirs/>") // the panel reads its settings from a service
-	t.Setenv("XDG_CURRENT_DESKTOP", "XFCE")
+	d.bus = startBusWith(t, "<standard_session_servicedirs/>") // Xfce's panel reads its settings from a service
+	t.Setenv("XDG_CURRENT_DESKTOP", panels[0].desktop)
 	d.start("xfwm4", "--compositor=off")
-	d.startPanel()
 	return d
+}
+
+// keep leaves a photograph of the end of a test that failed, or of every one in the folder HOLDFAST_PHOTOS. It is to be
+// deferred: a cleanup would come when the panels have gone.
+func (d *desktop) keep() {
+	dir := os.Getenv("HOLDFAST_PHOTOS")
+	if dir == "" && !d.t.Failed() {
+		return
+	}
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	file := filepath.Join(dir, strings.ReplaceAll(d.t.Name(), "/", "-")+".png")
+	if out, err := exec.Command("import", "-window", "root", "png:"+file).CombinedOutput(); err != nil {
+		d.t.Logf("photograph: %v: %s", err, out)
+		return
+	}
+	d.t.Logf("photographed: %s", file)
 }
 
 // display starts an X server on a free number.
@@ -62,7 +103,7 @@ func (d *desktop) display() string {
 	read, write, err := os.Pipe()
 	must(d.t, err)
 	defer read.Close()
-	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "800x400x24", "-nolisten", "tcp", "-noreset")
+	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", fmt.Sprintf("800x%dx24", screenHeight), "-nolisten", "tcp", "-noreset")
 	x.ExtraFiles = []*os.File{write}
 	d.run(x)
 	write.Close()
@@ -99,7 +140,7 @@ func end(cmd *exec.Cmd) {
 	}
 }
 
-func (d *desktop) startPanel() { d.panel = d.start("xfce4-panel", "--disable-wm-check") }
+func (d *desktop) startPanel(p panelKind) *exec.Cmd { return d.start(p.program, p.args...) }
 
 func (d *desktop) shot() *image.NRGBA {
 	d.t.Helper()
@@ -112,16 +153,18 @@ func (d *desktop) shot() *image.NRGBA {
 	return n
 }
 
-// find waits until the panel shows a look, pixel for pixel, and returns the middle of it.
-func (d *desktop) find(look string) image.Point {
+// find waits until a panel shows a look, pixel for pixel, and returns the middle of it. The pointer is taken away first:
+// what it lies on is drawn brighter.
+func (d *desktop) find(p panelKind, look string) image.Point {
 	d.t.Helper()
+	d.xdotool("mousemove", "100", strconv.Itoa(screenHeight/2))
 	icon, err := png.Decode(bytes.NewReader(assets.Icon(look, 24)))
 	must(d.t, err)
 	best, at := 255.0, image.Point{}
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		shot := d.shot()
 		best = 255
-		for y := range 33 - 24 {
+		for y := p.top; y <= p.top+32-24; y++ {
 			for x := 600; x <= 800-24; x++ {
 				if off := distance(shot, icon, image.Pt(x, y)); off < best {
 					best, at = off, image.Pt(x+12, y+12)
@@ -129,11 +172,11 @@ func (d *desktop) find(look string) image.Point {
 			}
 		}
 		if best < 0.5 {
-			d.t.Logf("%s: %.2f of 255 from the drawing", look, best)
+			d.t.Logf("%s on %s: %.2f of 255 from the drawing", look, p.program, best)
 			return at
 		}
 	}
-	d.t.Fatalf("the panel does not show %s; what comes nearest differs by %.1f of 255", look, best)
+	d.t.Fatalf("%s does not show %s; what comes nearest differs by %.1f of 255", p.program, look, best)
 	return at
 }
 
@@ -166,52 +209,89 @@ func (d *desktop) xdotool(args ...string) {
 	}
 }
 
-// The real thing: icon, mouse and menu on the panel that a desktop comes with.
+// The real thing: icon, mouse and menu on the panels that desktops come with. Xfce's is GTK, LXQt's is Qt.
 func TestOnARealPanel(t *testing.T) {
-	d := startDesktop(t)
-	asked := make(asked, 64)
-	ready := make(chan bool, 8)
-	tray := New(Options{Actions: asked.actions(), OnReady: func() { ready <- true }})
-	tray.pace.first = time.Hour // the panel is still starting
-	tray.Show(allUp)
-	runTray(t, tray)
-	wantNext(t, ready, true)
+	for _, kind := range []panelKind{xfcePanel, lxqtPanel} {
+		t.Run(kind.program, func(t *testing.T) {
+			d := startDesktop(t, kind)
+			defer d.keep()
+			asked := make(asked, 64)
+			ready := make(chan bool, 8)
+			tray := New(Options{Actions: asked.actions(), OnReady: func() { ready <- true }})
+			tray.pace.first = time.Hour
+			tray.Show(allUp)
+			runTray(t, tray)
+			panel := d.startPanel(kind) // after us, as at a login
+			wantNext(t, ready, true)
 
-	for _, look := range []ui.Look{ui.LookUnknown, ui.LookSuspect, ui.LookConnecting, ui.LookPaused, ui.LookUp, ui.LookDown} {
-		v := oneDown
-		v.Look = look
-		tray.Show(v)
-		// The pointer must not lie on the icon: what it lies on is drawn brighter.
-		d.xdotool("mousemove", "100", "300")
-		d.find(look.String())
+			for _, look := range []ui.Look{ui.LookUnknown, ui.LookSuspect, ui.LookConnecting, ui.LookPaused, ui.LookUp, ui.LookEmpty, ui.LookDown} {
+				v := oneDown
+				v.Look = look
+				tray.Show(v)
+				d.find(kind, look.String())
+			}
+			v := oneDown
+			v.Broken = 3
+			tray.ShowBadge(true)
+			tray.Show(v)
+			d.find(kind, "down-3")
+			tray.Show(oneDown)
+			at := d.find(kind, "down")
+			d.mouse(at, 1)
+			wantNext(t, asked, "reconnect")
+			d.mouse(at, 2)
+			wantNext(t, asked, "open")
+			for _, wheel := range []int{4, 5, 6, 7} { // up, down, left, right: nothing
+				d.mouse(at, wheel)
+			}
+			tray.Show(allUp)
+			d.find(kind, "up")
+			d.mouse(at, 1)
+			wantNext(t, asked, "open") // and not what the wheel asked for
+
+			// The menu comes when it has been read; the arrow up from nowhere is the last line.
+			d.mouse(at, 3)
+			for end := time.Now().Add(patience); len(asked) == 0 && time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
+				d.xdotool("key", "Up", "Return")
+			}
+			wantNext(t, asked, "quit")
+
+			end(panel)
+			tray.Show(oneDown)
+			d.startPanel(kind)
+			wantNext(t, ready, true)
+			d.find(kind, "down")
+		})
 	}
-	at := d.find("down")
-	d.mouse(at, 1)
-	wantNext(t, asked, "reconnect")
-	d.mouse(at, 2)
-	wantNext(t, asked, "open")
-	tray.Show(allUp)
-	d.xdotool("mousemove", "100", "300")
-	d.find("up")
-	d.mouse(at, 1)
-	wantNext(t, asked, "open")
-
-	// The menu comes when it has been read; the arrow up from nowhere is the last line.
-	d.mouse(at, 3)
-	for end := time.Now().Add(patience); len(asked) == 0 && time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
-		d.xdotool("key", "Up", "Return")
-	}
-	wantNext(t, asked, "quit")
-
-	end(d.panel)
-	tray.Show(oneDown)
-	d.startPanel()
-	wantNext(t, ready, true)
-	d.xdotool("mousemove", "100", "300")
-	d.find("down")
 }
 
-const panelConfig = `<?xml version="1.0" encoding="UTF-8"?>
+// Two panels at once: the first that came keeps the list of icons, and both show what is on it. When it goes the other
+// begins a list of its own. (The other way round it is LXQt's panel, 1.2, that shows nobody's icons: it reads no list but
+// its own.)
+func TestOnTwoRealPanels(t *testing.T) {
+	d := startDesktop(t, lxqtPanel, xfcePanel)
+	defer d.keep()
+	t.Setenv("XDG_CURRENT_DESKTOP", "LXQt:XFCE") // Xfce's shrinks what has no name in a theme
+	ready := make(chan bool, 8)
+	tray := New(Options{OnReady: func() { ready <- true }, HostGone: func(gone bool) { t.Errorf("HostGone(%v)", gone) }})
+	tray.pace.first, tray.pace.later = time.Hour, time.Hour
+	tray.Show(allUp)
+	runTray(t, tray)
+	first := d.startPanel(lxqtPanel)
+	wantNext(t, ready, true)
+	d.find(lxqtPanel, "up")
+	d.startPanel(xfcePanel)
+	d.find(xfcePanel, "up")
+	tray.Show(oneDown)
+	for _, p := range []panelKind{xfcePanel, lxqtPanel} {
+		d.find(p, "down")
+	}
+	end(first)
+	tray.Show(allUp)
+	d.find(xfcePanel, "up")
+}
+
+const xfceConfig = `<?xml version="1.0" encoding="UTF-8"?>
 <channel name="xfce4-panel" version="1.0">
   <property name="configver" type="int" value="2"/>
   <property name="panels" type="array">
@@ -242,4 +322,31 @@ const panelConfig = `<?xml version="1.0" encoding="UTF-8"?>
     </property>
   </property>
 </channel>
+`
+
+const lxqtConfig = `[General]
+panels=panel1
+
+[panel1]
+alignment=-1
+background-color=@Variant(\0\0\0\x43\x1\xff\xff\x80\x80\x80\x80\x80\x80\0\0)
+desktop=0
+hidable=false
+iconSize=24
+lineCount=1
+opacity=100
+panelSize=32
+plugins=spacer, statusnotifier
+position=Bottom
+width=100
+width-percent=true
+
+[spacer]
+alignment=Left
+expandable=true
+type=spacer
+
+[statusnotifier]
+alignment=Right
+type=statusnotifier
 `

@@ -294,6 +294,32 @@ func TestPanelThatRestartsGetsItsIconBack(t *testing.T) {
 	}
 }
 
+// Of two panels one keeps the list, and the other waits for it: it goes from hand to hand without a moment in which there
+// is none.
+func TestAnotherPanelTakesTheListOver(t *testing.T) {
+	b := startBus(t)
+	first, second := newPanel(b), newPanel(b)
+	first.appear()
+	if reply, err := second.conn.RequestName(watcherName, 0); err != nil || reply != dbus.RequestNameReplyInQueue {
+		t.Fatalf("wait for the watcher's name: %v, %v", reply, err)
+	}
+	ready := make(chan bool, 8)
+	tray := New(Options{OnReady: func() { ready <- true }, HostGone: func(gone bool) { t.Errorf("HostGone(%v)", gone) }})
+	tray.Show(allUp)
+	runTray(t, tray)
+	one := first.item()
+	wantNext(t, ready, true)
+	first.vanish()
+	two := second.item()
+	if one.Destination() != two.Destination() {
+		t.Errorf("registered as %s and as %s", one.Destination(), two.Destination())
+	}
+	tray.Show(oneDown)
+	for _, p := range []*panel{first, second} { // one may still show what it read before
+		p.hears("NewIcon")
+	}
+}
+
 func TestNobodyShowsIcons(t *testing.T) {
 	b := startBus(t)
 	gone, ready := make(chan bool, 8), make(chan bool, 8)
