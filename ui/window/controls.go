@@ -55,7 +55,22 @@ func (c *pressable) FocusLost() {
 	c.paint()
 }
 
-func (c *pressable) TypedRune(rune) {}
+// Disabled has the keyboard pass by what cannot be pressed now.
+func (c *pressable) Disabled() bool { return c.off }
+
+// Disable and Enable belong to Disabled.
+func (c *pressable) Disable() { c.off = true; c.paint() }
+
+// Enable is the opposite of Disable.
+func (c *pressable) Enable() { c.off = false; c.paint() }
+
+func (c *pressable) TypedRune(r rune) {
+	for _, w := range fyne.CurrentApp().Driver().AllWindows() {
+		if f := w.Canvas().OnTypedRune(); f != nil {
+			f(r)
+		}
+	}
+}
 
 func (c *pressable) TypedKey(k *fyne.KeyEvent) {
 	switch k.Name {
@@ -496,12 +511,27 @@ func newField(text string, changed func(string)) *field {
 	return f
 }
 
+// TypedShortcut also lets the window have its shortcuts.
+func (f *field) TypedShortcut(s fyne.Shortcut) {
+	f.Entry.TypedShortcut(s)
+	if _, custom := s.(*desktop.CustomShortcut); !custom {
+		return
+	}
+	for _, w := range fyne.CurrentApp().Driver().AllWindows() {
+		if canvas, ok := w.Canvas().(fyne.Shortcutable); ok {
+			canvas.TypedShortcut(s)
+		}
+	}
+}
+
 func (f *field) TypedKey(k *fyne.KeyEvent) {
 	switch {
 	case k.Name == fyne.KeyEscape && f.escape != nil:
 		f.escape()
 	case (k.Name == fyne.KeyReturn || k.Name == fyne.KeyEnter) && f.enter != nil:
 		f.enter()
+	case len(k.Name) > 1 && k.Name[0] == 'F': // a function key
+		elsewhere(k)
 	default:
 		f.Entry.TypedKey(k)
 	}

@@ -343,8 +343,9 @@ type page interface {
 
 // The pages of the window, by the code of their title. Those of tabsShown have a tab.
 const (
-	tabNow     = "tab.now"
-	tabHistory = "tab.history"
+	tabNow       = "tab.now"
+	tabHistory   = "tab.history"
+	tabShortcuts = "tab.shortcuts"
 )
 
 var tabsShown = []string{tabNow, tabHistory}
@@ -374,7 +375,7 @@ func newDetail(w *Window) *detail {
 	}
 	d.tabs = newTabs(p, titles, func(i int) { w.turn(tabsShown[i]) })
 	d.past = newHistoryPage(w)
-	d.pages = map[string]page{tabHistory: d.past}
+	d.pages = map[string]page{tabHistory: d.past, tabShortcuts: newShortcutsPage(w)}
 	d.menu = newButton(p, bare, "", signMenu, func() { w.showMenu(d.menu) })
 	d.back = newButton(p, bare, "", signBack, w.back)
 	d.pause = newButton(p, quiet, w.say("button.pause"), "", w.pauseOrResume)

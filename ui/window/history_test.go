@@ -257,12 +257,8 @@ func manyKept(n int) []wire.PastOutage {
 // Ten thousand outages, drawn after each turn of the wheel.
 func BenchmarkScroll10000Outages(b *testing.B) {
 	d := benchDesk(b, 5)
-	d.client.kept = manyKept(10000)
-	d.turn(tabHistory)
-	d.wg.Wait()
 	d.past.period = month
-	d.detail.past.load()
-	d.wg.Wait()
+	d.opensHistory(manyKept(10000), nil)
 	h := d.detail.past
 	b.ReportMetric(float64(len(h.outages.rows)), "rows")
 	i := 0
@@ -317,9 +313,7 @@ func BenchmarkStateChange100Targets(b *testing.B) {
 // Painting the whole window in software, as on a desktop without a graphics card.
 func BenchmarkPaintHistory(b *testing.B) {
 	d := benchDesk(b, 5)
-	d.client.kept, d.client.minutes = aWeek(), keptMinutes(12)
-	d.turn(tabHistory)
-	d.wg.Wait()
+	d.opensHistory(aWeek(), keptMinutes(12))
 	for b.Loop() {
 		software.RenderCanvas(d.win.Canvas(), look{})
 	}

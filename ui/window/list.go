@@ -196,7 +196,7 @@ func newList(w *Window) *list {
 		layout: func(s fyne.Size) { l.placeRows(s) },
 	})
 	l.scroll = container.NewVScroll(l.column)
-	l.box = container.New(column{layout: l.layout}, l.ground, l.scroll, l.veil, l.title.Text, l.sum, l.filter, l.none.Text, l.foot, l.add, l.plus, l.menu)
+	l.box = container.New(column{layout: l.layout}, l.ground, l.title.Text, l.sum, l.plus, l.menu, l.filter, l.scroll, l.none.Text, l.veil, l.foot, l.add)
 	return l
 }
 

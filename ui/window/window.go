@@ -50,6 +50,7 @@ type Window struct {
 	tab      string // which page is open: "tab.now", "tab.history", …
 	past     wanted // what the history page shows
 	watched  map[string]watched
+	hotkeys  fyne.ShortcutHandler
 	noticeAt int // counts notices, so that an old timer does not clear a new one
 
 	ctx   context.Context
@@ -183,6 +184,7 @@ func (w *Window) build() {
 		layout: w.layout,
 	}, w.list.box, w.detail.box, w.divider, w.tipBox)
 	w.win.SetContent(w.root)
+	w.listenToKeys()
 	if w.shown != nil {
 		s := w.shown
 		w.shown = nil
@@ -446,6 +448,7 @@ func (w *Window) showMenu(at fyne.CanvasObject) {
 		}
 		items = append(items, fyne.NewMenuItemSeparator())
 	}
+	items = append(items, item(tabShortcuts, func() { w.turn(tabShortcuts) }))
 	items = append(items, item("menu.language", w.switchLanguage))
 	items = append(items, fyne.NewMenuItemSeparator(), item("menu.quit", func() {
 		w.ask(func(ctx context.Context, c Client) error { return c.Quit(ctx) }, w.app.Quit)

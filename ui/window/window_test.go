@@ -492,6 +492,13 @@ func TestGoldenPictures(t *testing.T) {
 		}},
 		{"history-small-light", theme.VariantLight, ui.English, fyne.NewSize(480, 360), fiveTargets(), func(d *desk) { d.opensHistory(aWeek(), keptMinutes(12)) }},
 		{"history-empty-dark", theme.VariantDark, ui.English, fyne.NewSize(900, 620), fiveTargets(), func(d *desk) { d.opensHistory(nil, nil) }},
+		{"shortcuts-light", theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets(), func(d *desk) { d.turn(tabShortcuts) }},
+		{"shortcuts-small-dark-zh", theme.VariantDark, ui.Chinese, fyne.NewSize(480, 360), fiveTargets(), func(d *desk) { d.turn(tabShortcuts) }},
+		{"history-list-small-dark-zh", theme.VariantDark, ui.Chinese, fyne.NewSize(480, 480), fiveTargets(), func(d *desk) {
+			d.opensHistory(aWeek(), keptMinutes(12))
+			d.find()
+			d.detail.past.outages.toggle(1)
+		}},
 		{"add-dark", theme.VariantDark, ui.English, fyne.NewSize(1000, 720), fiveTargets(), func(d *desk) { d.addTarget() }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
