@@ -17,6 +17,7 @@ import (
 	"holdfast/internal/control"
 	"holdfast/monitor"
 	"holdfast/ui"
+	"holdfast/ui/notify"
 	"holdfast/ui/terminal"
 	"holdfast/ui/tray"
 )
@@ -46,6 +47,7 @@ type resident struct {
 	demo  *demo
 	child *child
 	tray  *tray.Tray // nil: none wanted
+	notes *notify.Notifier
 	end   context.CancelFunc
 	quiet bool // no window is opened unasked
 
@@ -165,6 +167,11 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 	if r.demo, err = newDemo(r.lang); err != nil {
 		return err
 	}
+	events := r.fleet.Subscribe(false)
+	r.notes = notify.New(notify.Options{
+		Next: events.Next, Close: events.Close, Snapshots: r.fleet.Snapshots, Logger: r.p.logger(),
+		Actions: notify.Actions{Reconnect: r.reconnectAll, Open: r.actions().Open},
+	})
 	server := &control.Server{
 		Engine: control.ForFleet(r.fleet), Settings: r.store, Version: versionString(), Logger: r.p.logger(),
 		OpenWindow: r.child.open, Try: r.try, Demo: r.drill, Quit: r.end,
@@ -180,6 +187,7 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 		func(ctx context.Context) error { return server.Serve(ctx, ln) },
 		func(ctx context.Context) error { r.store.Run(ctx, r.changed); return nil },
 		r.printWithoutIcon,
+		r.notes.Run,
 	}
 	if r.tray != nil {
 		parts = append(parts, func(ctx context.Context) error {
@@ -197,7 +205,22 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 func (r *resident) icon() icon {
 	events := r.fleet.Subscribe(false)
 	return icon{
-		next: events.Next, close: events.Close, snapshots: r.fleet.Snapshots, stalled: r.fleet.Stalled, show: r.tray.Show, lang: r.lang, since: r.made,
+		next: events.Next, close: events.Close, snapshots: r.fleet.Snapshots, stalled: r.fleet.Stalled, show: r.show, lang: r.lang, since: r.made,
+	}
+}
+
+// show brings the icon up to t. Whether the engine still judges is looked at for the icon only, and told to the notifications.
+func (r *resident) show(t ui.Tray) {
+	r.tray.Show(t)
+	r.notes.Stalled(t.Look == ui.LookUnknown)
+}
+
+// reconnectAll reconnects what a notification was about. A target that has gone meanwhile needs nothing.
+func (r *resident) reconnectAll(names []string) {
+	for _, name := range names {
+		if err := r.fleet.Reconnect(name); err != nil && !errors.Is(err, monitor.ErrUnknownTarget) {
+			r.p.say("%v", err)
+		}
 	}
 }
 
@@ -234,6 +257,10 @@ func (r *resident) apply(s config.Settings) error {
 		return fmt.Errorf("settings: %w", err)
 	}
 	r.demoIn = s.Demo
+	r.notes.Set(notify.Settings{
+		Off: s.Notify.Off, After: s.Notify.Wait(), Sound: s.Notify.Sound, From: s.Notify.Quiet.From, To: s.Notify.Quiet.To,
+		Lang: r.p.language(s.Language, r.p.getenv),
+	})
 	if r.tray != nil {
 		r.tray.ShowDrill(s.Demo)
 		r.tray.ShowBadge(s.Tray.Badge)
