@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,7 +50,8 @@ type resident struct {
 	tray  *tray.Tray // nil: none wanted
 	notes *notify.Notifier
 	end   context.CancelFunc
-	quiet bool // no window is opened unasked
+	quiet bool        // no window is opened unasked
+	bare  atomic.Bool // nothing on this desktop shows the icon
 
 	demoOn  sync.Mutex // guards demoIn
 	demoIn  bool       // the demo is among the targets
@@ -136,6 +138,7 @@ func (r *resident) showIcon(ctx context.Context) {
 		return
 	}
 	if err := r.tray.Run(ctx); err != nil && ctx.Err() == nil {
+		r.bare.Store(true)
 		r.p.say("no icon is shown (%v); Holdfast watches all the same, see holdfast status", err)
 		r.giveUpIcon()
 		<-ctx.Done()
@@ -146,11 +149,13 @@ func (r *resident) giveUpIcon() { r.once.Do(func() { close(r.noIcon) }) }
 
 // hostGone is told by the tray that nothing shows icons, or that something does again.
 func (r *resident) hostGone(gone bool) {
+	r.bare.Store(gone)
 	if !gone {
-		r.p.say("the icon is shown now")
+		r.p.say("%s", r.lang.Say("tray.back"))
 		return
 	}
-	r.p.say("this desktop shows no tray icons; the icon will be there as soon as something shows it (on GNOME the AppIndicator extension does)")
+	code := "notray." + ui.TrayHost(r.p.getenv)
+	r.p.say("%s. %s", r.lang.Say(code), r.lang.Tell(code))
 	if r.quiet {
 		return // it was started at login, where a panel may be slower than this program
 	}
@@ -174,7 +179,7 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 	})
 	server := &control.Server{
 		Engine: control.ForFleet(r.fleet), Settings: r.store, Version: versionString(), Logger: r.p.logger(),
-		OpenWindow: r.child.open, Try: r.try, Demo: r.drill, Quit: r.end,
+		OpenWindow: r.child.open, Try: r.try, Demo: r.drill, Quit: r.end, NoIcon: r.bare.Load,
 		SetAutostart: func(on bool) error { return atLogin(setAutostart(on)) },
 		Autostart: func() (control.Autostart, error) {
 			s, err := autostart.Enabled()
