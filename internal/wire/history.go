@@ -5,6 +5,9 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
+
+	"holdfast/monitor"
+	"holdfast/netcheck"
 )
 
 // How an outage ended, for PastOutage.Ended.
@@ -14,6 +17,17 @@ const (
 	Removed   = "removed"   // the target was taken off or changed: not known either
 	Unwatched = "unwatched" // Holdfast did not run any more: End is when it last saw the outage, and what came then is not known
 )
+
+// FromEvidence is the evidence of a verdict.
+func FromEvidence(from []netcheck.Evidence) []Evidence { return setEvidence(nil, from) }
+
+// Outage is what the monitor's own list of outages would say of it.
+func (u *PastOutage) Outage() monitor.Outage {
+	return monitor.Outage{
+		Start: u.Start.Time, End: u.End.Time, Attempts: u.Attempts,
+		Verdict: verdict(u.Cause, u.Hop, u.Also, u.Interface, u.Gateway, u.LastHop, u.Evidence),
+	}
+}
 
 // History is a part of the kept outages, the newest first.
 type History struct {

@@ -1,0 +1,580 @@
+package history
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"holdfast/internal/wire"
+)
+
+func TestMain(m *testing.M) {
+	switch os.Getenv("HISTORY_TEST") {
+	case "write":
+		writeUntilKilled()
+		return
+	case "fold":
+		if _, err := Serve(context.Background(), os.Getenv("HISTORY_TEST_DIR"), Request{Days: 30}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// outage is the n-th outage of a run, over unless it lasts.
+func outage(n int64, target string, start time.Time, lasts time.Duration) *wire.PastOutage {
+	u := &wire.PastOutage{
+		ID: n, Target: target, Start: wire.Time{Time: start.UTC()}, Cause: "server-refused", Hop: "server", Also: []string{}, Attempts: 3, Address: "192.0.2.7:7000",
+		Interface: "eth0", Gateway: netip.MustParseAddr("192.0.2.1"), Proxy: "http://192.0.2.9:3128",
+		Evidence: []wire.Evidence{{Time: wire.Time{Time: start.UTC()}, Hop: "server", Saw: "connection Refused", Where: "192.0.2.7:7000", Seen: "refused"}},
+		Causes:   []wire.CauseTime{{Time: wire.Time{Time: start.UTC()}, Cause: "server-closed"}, {Time: wire.Time{Time: start.UTC()}, Cause: "server-refused"}},
+	}
+	if lasts > 0 {
+		u.End, u.Ended = wire.Time{Time: start.Add(lasts).UTC()}, wire.Healed
+	}
+	return u
+}
+
+func at(t time.Time) line { return line{At: &wire.Time{Time: t}} }
+
+// ask asks for all outages, as of a moment.
+func ask(t *testing.T, dir string, q wire.HistoryQuery, now time.Time) Answer {
+	t.Helper()
+	if q.Limit == 0 {
+		q.Limit = 1 << 20
+	}
+	a, err := serve(t.Context(), dir, Request{Outages: &q}, now)
+	must(t, err)
+	return a
+}
+
+var sameAddr = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
+
+// Whole means whole: what goes in comes out.
+func TestOutagesAreKeptWhole(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state", "holdfast")
+	j := OpenJournal(dir)
+	first, second := outage(1, "office", noon, time.Minute), outage(2, "北京 \u202e", noon.Add(time.Hour), 0)
+	must(t, j.Append(true, line{Outage: outage(1, "office", noon, 0)}))
+	must(t, j.Append(true, line{Outage: first}, line{Outage: second}, at(noon.Add(61*time.Minute))))
+	must(t, j.Rotate())
+	got := ask(t, dir, wire.HistoryQuery{}, noon)
+	if n := len(got.History.Outages); n != 2 || got.History.Outages[0].ID <= got.History.Outages[1].ID {
+		t.Fatalf("%d outages: %+v", n, got.History.Outages)
+	}
+	second.ID, first.ID = got.History.Outages[0].ID, got.History.Outages[1].ID // of the database, not of the run
+	if d := cmp.Diff([]wire.PastOutage{*second, *first}, got.History.Outages, sameAddr); d != "" {
+		t.Error(d)
+	}
+	if got.Problem != "" || got.History.More {
+		t.Errorf("problem %q, more %v", got.Problem, got.History.More)
+	}
+	if left, _, err := journals(dir); err != nil || len(left) != 1 {
+		t.Errorf("journals: %v, %v; want only the one in use", left, err)
+	}
+	for _, name := range []string{dbName, lockName} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+
+	// The run goes on: what lasts is not closed before it has ended.
+	must(t, j.Append(true, at(noon.Add(62*time.Minute))))
+	must(t, j.Rotate())
+	if got = ask(t, dir, wire.HistoryQuery{}, noon); !got.History.Outages[0].End.IsZero() {
+		t.Errorf("of a living run: %+v", got.History.Outages[0])
+	}
+	j.Close()
+	got = ask(t, dir, wire.HistoryQuery{}, noon)
+	u := got.History.Outages[0]
+	if u.Ended != wire.Unwatched || !u.End.Equal(noon.Add(62*time.Minute)) || !u.WatchedAgain.IsZero() {
+		t.Errorf("of a run that is over: ended %q at %v, watched again %v", u.Ended, u.End, u.WatchedAgain)
+	}
+	next := OpenJournal(dir)
+	next.began = noon.Add(2 * time.Hour)
+	must(t, next.Append(false, at(noon.Add(3*time.Hour))))
+	must(t, next.Rotate())
+	defer next.Close()
+	if u = ask(t, dir, wire.HistoryQuery{}, noon).History.Outages[0]; !u.WatchedAgain.Equal(noon.Add(2*time.Hour)) || u.Ended != wire.Unwatched {
+		t.Errorf("after the next start: ended %q, watched again %v", u.Ended, u.WatchedAgain)
+	}
+}
+
+func TestQueries(t *testing.T) {
+	dir := t.TempDir()
+	j := OpenJournal(dir)
+	cut := outage(2, "shop", noon.Add(time.Hour), time.Minute)
+	cut.Cause = "cable-unplugged"
+	for _, u := range []*wire.PastOutage{outage(1, "office", noon, time.Minute), cut, outage(3, "100% \"shop\"", noon.Add(-time.Hour), time.Minute), outage(4, "shop", noon.Add(2*time.Hour), 0)} {
+		must(t, j.Append(false, line{Outage: u})) // the clock was set back before the third
+	}
+	must(t, j.Rotate())
+	defer j.Close()
+	for name, r := range map[string]struct {
+		q    wire.HistoryQuery
+		want string
+	}{
+		"all, by their order and not by the clock": {wire.HistoryQuery{}, "[4 3 2 1]"},
+		"a page":                         {wire.HistoryQuery{Limit: 2}, "[4 3] more"},
+		"the next page":                  {wire.HistoryQuery{Limit: 2, Before: 3}, "[2 1]"},
+		"a page that is just full":       {wire.HistoryQuery{Limit: 4}, "[4 3 2 1]"},
+		"since, and what lasted then":    {wire.HistoryQuery{Since: noon.Add(time.Hour + 30*time.Second)}, "[4 2]"},
+		"a target":                       {wire.HistoryQuery{Target: "shop"}, "[4 2]"},
+		"a strange target":               {wire.HistoryQuery{Target: `100% "shop"`}, "[3]"},
+		"a cause":                        {wire.HistoryQuery{Cause: "cable-unplugged"}, "[2]"},
+		"words in the evidence":          {wire.HistoryQuery{Text: "REFUSED connection"}, "[4 3 2 1]"},
+		"words, one of them is missing":  {wire.HistoryQuery{Text: "office cable"}, "[]"},
+		"a cause that was shown once":    {wire.HistoryQuery{Text: "server-closed shop"}, "[4 3 2]"},
+		"a percent sign is one":          {wire.HistoryQuery{Text: "100%"}, "[3]"},
+		"no SQL":                         {wire.HistoryQuery{Target: "' OR 1=1 --", Text: "'"}, "[]"},
+		"a target and a cause and since": {wire.HistoryQuery{Target: "shop", Cause: "server-refused", Since: noon}, "[4]"},
+	} {
+		h := ask(t, dir, r.q, noon).History
+		ids := []int64{}
+		for _, u := range h.Outages {
+			ids = append(ids, u.ID)
+		}
+		got := fmt.Sprint(ids)
+		if h.More {
+			got += " more"
+		}
+		if got != r.want {
+			t.Errorf("%s: got %s, want %s", name, got, r.want)
+		}
+	}
+}
+
+func minute(at time.Time, least, mean, most time.Duration, beats int, watched time.Duration) *wire.Minute {
+	return &wire.Minute{Time: wire.Time{Time: at}, Min: wire.Millis(least), Mean: wire.Millis(mean), Max: wire.Millis(most), Beats: beats, Up: wire.Length(watched), Watched: wire.Length(watched)}
+}
+
+// A minute comes in parts, and is one. A journal that comes twice counts once.
+func TestMinutes(t *testing.T) {
+	const ms = time.Millisecond
+	dir := t.TempDir()
+	j := OpenJournal(dir)
+	must(t, j.Append(false,
+		line{Target: "a", Minute: minute(noon, 2*ms, 3*ms, 4*ms, 10, 10*time.Second)},
+		line{Target: "b", Minute: minute(noon, 7*ms, 7*ms, 7*ms, 1, time.Second)},
+		line{Target: "a", Minute: &wire.Minute{Time: wire.Time{Time: noon}, Lost: 1, Watched: wire.Length(5 * time.Second)}},
+		line{Target: "a", Minute: minute(noon, ms, 6*ms, 9*ms, 20, 20*time.Second)},
+		line{Target: "a", Minute: minute(noon.Add(time.Minute), ms, ms, ms, 60, 70*time.Second)},
+		line{Target: "a", Minute: &wire.Minute{Time: wire.Time{Time: noon.Add(2 * time.Minute)}, Watched: wire.Length(time.Minute)}},
+	))
+	must(t, j.Rotate())
+	path := filepath.Join(dir, "history-0000000001.log")
+	copied, err := os.ReadFile(path)
+	must(t, err)
+	defer j.Close()
+	query := func(target string, since time.Time) []wire.Minute {
+		a, err := serve(t.Context(), dir, Request{RoundTrips: &RoundTripsQuery{target, since}}, noon)
+		must(t, err)
+		return a.RoundTrips.Minutes
+	}
+	want := []wire.Minute{
+		{Time: wire.Time{Time: noon}, Min: wire.Millis(ms), Mean: wire.Millis(5 * ms), Max: wire.Millis(9 * ms), Beats: 30, Lost: 1, Up: wire.Length(30 * time.Second), Watched: wire.Length(35 * time.Second)},
+		*minute(noon.Add(time.Minute), ms, ms, ms, 60, time.Minute),
+		{Time: wire.Time{Time: noon.Add(2 * time.Minute)}, Watched: wire.Length(time.Minute)},
+	}
+	if d := cmp.Diff(want, query("a", time.Time{})); d != "" {
+		t.Error(d)
+	}
+	must(t, os.WriteFile(path, copied, 0o600)) // as if killed between the commit and the removal
+	if d := cmp.Diff(want, query("a", time.Time{})); d != "" {
+		t.Errorf("folded twice: %s", d)
+	}
+	if got := query("a", noon.Add(90*time.Second)); len(got) != 2 {
+		t.Errorf("since 12:01:30: %v", got)
+	}
+	if got := query("c", time.Time{}); got == nil || len(got) != 0 {
+		t.Errorf("unknown target: %v", got)
+	}
+}
+
+func TestWhatIsTooOldGoes(t *testing.T) {
+	dir := t.TempDir()
+	j := OpenJournal(dir)
+	defer j.Close()
+	for d := range int64(40) {
+		day := noon.AddDate(0, 0, -int(d))
+		must(t, j.Append(false, line{Outage: outage(d+1, "a", day, time.Minute)}, line{Target: "a", Minute: minute(day, 1, 1, 1, 1, time.Minute)}))
+	}
+	must(t, j.Append(false, line{Outage: outage(41, "a", noon.AddDate(0, 0, -60), 0)}, line{Target: "long gone", Minute: minute(noon.AddDate(0, 0, -60), 1, 1, 1, 1, time.Minute)}))
+	must(t, j.Rotate())
+	count := func(now time.Time) (outages, minutes, targets int) {
+		t.Helper()
+		_, err := serve(t.Context(), dir, Request{Days: 30}, now)
+		must(t, err)
+		a, err := serve(t.Context(), dir, Request{Outages: &wire.HistoryQuery{Limit: 1000}}, now)
+		must(t, err)
+		r, err := serve(t.Context(), dir, Request{RoundTrips: &RoundTripsQuery{Target: "a"}}, now)
+		must(t, err)
+		return len(a.History.Outages), len(r.RoundTrips.Minutes), len(r.Targets)
+	}
+	now := noon.Add(time.Hour)
+	if o, m, n := count(now); o != 41 || m != 40 || n != 2 {
+		t.Errorf("the first time the clock is not believed yet: %d outages, %d minutes, %d targets; want all", o, m, n)
+	}
+	if o, m, n := count(now.Add(time.Hour)); o != 31 || m != 30 || n != 1 {
+		t.Errorf("then: %d outages, %d minutes, %d targets; want 30 and the one that lasts, 30, 1", o, m, n)
+	}
+	if o, _, _ := count(now.AddDate(10, 0, 0)); o != 31 {
+		t.Errorf("a clock that is ten years ahead left %d outages", o)
+	}
+	if o, _, _ := count(now.Add(2 * time.Hour)); o != 31 {
+		t.Errorf("and after it was mended there are %d", o)
+	}
+}
+
+// A damaged file is set aside, told, and begun anew; what the journals hold goes into the new one.
+func TestDamagedDatabase(t *testing.T) {
+	for name, damage := range map[string]func(b []byte) []byte{
+		"no database": func([]byte) []byte { return []byte("hello, this is not a database\n" + strings.Repeat("x", 4096)) },
+		"pages of noise": func(b []byte) []byte {
+			for i := 100; i < len(b); i++ {
+				b[i] = byte(i * 7)
+			}
+			return b
+		},
+		"the end is missing":  func(b []byte) []byte { return b[:len(b)/3] },
+		"somebody else's":     nil,
+		"the header is zeros": func(b []byte) []byte { copy(b, make([]byte, 100)); return b },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, dbName)
+			j := OpenJournal(dir)
+			defer j.Close()
+			for n := range int64(50) {
+				must(t, j.Append(false, line{Outage: outage(n+1, "old", noon, time.Minute)}))
+			}
+			must(t, j.Rotate())
+			ask(t, dir, wire.HistoryQuery{}, noon)
+			if damage == nil {
+				must(t, os.Remove(path))
+				s, err := openStore(t.Context(), dir, false, noon)
+				must(t, err)
+				_, err = s.db.Exec("DROP TABLE outages; DROP TABLE runs; PRAGMA user_version = 0")
+				must(t, err)
+				must(t, s.close())
+			} else {
+				b, err := os.ReadFile(path)
+				must(t, err)
+				must(t, os.WriteFile(path, damage(b), 0o600))
+			}
+			must(t, j.Append(false, line{Outage: outage(51, "new", noon, time.Minute)}))
+			must(t, j.Rotate())
+			got := ask(t, dir, wire.HistoryQuery{}, noon)
+			if len(got.History.Outages) != 1 || got.History.Outages[0].Target != "new" {
+				t.Errorf("%d outages; want the one of the journal", len(got.History.Outages))
+			}
+			if !strings.Contains(got.Problem, damagedName) || got.History.Problem != got.Problem {
+				t.Errorf("problem: %q, %q", got.Problem, got.History.Problem)
+			}
+			if _, err := os.Stat(filepath.Join(dir, damagedName)); err != nil {
+				t.Error(err)
+			}
+			if got = ask(t, dir, wire.HistoryQuery{}, noon.AddDate(0, 0, 3)); got.Problem == "" || len(got.History.Outages) != 1 {
+				t.Errorf("three days later: %q, %d outages", got.Problem, len(got.History.Outages))
+			}
+			if got = ask(t, dir, wire.HistoryQuery{}, noon.AddDate(0, 0, 8)); got.Problem != "" {
+				t.Errorf("a week later: %q", got.Problem)
+			}
+		})
+	}
+}
+
+func TestNewerDatabase(t *testing.T) {
+	dir := t.TempDir()
+	s, err := openStore(t.Context(), dir, false, noon)
+	must(t, err)
+	_, err = s.db.Exec("PRAGMA user_version = 2")
+	must(t, err)
+	must(t, s.close())
+	before, err := os.ReadFile(filepath.Join(dir, dbName))
+	must(t, err)
+	j := OpenJournal(dir)
+	must(t, j.Append(false, line{Outage: outage(1, "a", noon, time.Minute)}))
+	j.Close()
+	if _, err := Serve(t.Context(), dir, Request{Outages: &wire.HistoryQuery{}}); !errors.Is(err, ErrNewer) {
+		t.Errorf("got %v", err)
+	}
+	after, err := os.ReadFile(filepath.Join(dir, dbName))
+	if left, _, _ := journals(dir); err != nil || string(before) != string(after) || len(left) != 1 {
+		t.Errorf("it was not left alone: %v, %d journals", err, len(left))
+	}
+}
+
+// Each line stands for itself: what is damaged is passed over.
+func TestDamagedJournals(t *testing.T) {
+	dir := t.TempDir()
+	j := OpenJournal(dir)
+	for n := range int64(3) {
+		must(t, j.Append(false, line{Outage: outage(n+1, "a", noon, time.Minute)}))
+	}
+	j.Close()
+	path := filepath.Join(dir, "history-0000000001.log")
+	b, err := os.ReadFile(path)
+	must(t, err)
+	lines := strings.SplitAfter(string(b), "\n")
+	lines[2] = lines[2][:40] + "\n" // cut off
+	text := lines[0] + lines[1] + lines[2] + "\x00\x00\x00\n" + strings.Repeat("y", 3*maxLine) + "\n" + "[]\n" + `{"outage":{"start":7}}` + "\n" + lines[3] + lines[3][:50]
+	must(t, os.WriteFile(path, []byte(text), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "history-0000000002.log"), []byte("noise\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "history-0000000003.log"), nil, 0o600))
+	must(t, os.Mkdir(filepath.Join(dir, "history-0000000004.log"), 0o700))
+	got := ask(t, dir, wire.HistoryQuery{}, noon).History.Outages
+	if len(got) != 2 {
+		t.Errorf("%d outages, want the two whole ones", len(got))
+	}
+	if _, err := os.Stat(filepath.Join(dir, "history-0000000002.log.damaged")); err != nil {
+		t.Errorf("what cannot be read at all is kept for a look: %v", err)
+	}
+	next := OpenJournal(dir)
+	must(t, next.Append(false, line{Outage: outage(1, "b", noon, time.Minute)}))
+	next.Close()
+	if got = ask(t, dir, wire.HistoryQuery{}, noon).History.Outages; len(got) != 3 {
+		t.Errorf("%d outages after the next run", len(got))
+	}
+}
+
+func FuzzJournal(f *testing.F) {
+	f.Add([]byte(`{"run":"R","journal":"J","at":"2026-11-21T12:00:00Z"}` + "\n" + `{"outage":{"id":1,"target":"a","start":"2026-11-21T12:00:00Z"}}` + "\n" + `{"target":"a","minute":{"time":"2026-11-21T12:00:00Z","min_ms":1,"beats":-3}}`))
+	f.Add([]byte(`{"run":"R","journal":"J"}`))
+	f.Add([]byte("\x00\n{}\n[]\nnull\n" + `{"run":"R","journal":"J","at":null}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		dir := t.TempDir()
+		must(t, os.WriteFile(filepath.Join(dir, "history-0000000001.log"), b, 0o600))
+		a, err := serve(t.Context(), dir, Request{Days: 30, Outages: &wire.HistoryQuery{}, RoundTrips: &RoundTripsQuery{Target: "a"}}, noon)
+		if err != nil || a.Problem != "" {
+			t.Fatalf("%v, %q", err, a.Problem)
+		}
+	})
+}
+
+func TestManyOutages(t *testing.T) {
+	const many = 10_000
+	dir := t.TempDir()
+	j := OpenJournal(dir)
+	defer j.Close()
+	for n := range int64(many) {
+		must(t, j.Append(false, line{Outage: outage(n+1, fmt.Sprintf("target %d", n%10), noon.Add(time.Duration(n)*time.Minute), 30*time.Second)}))
+	}
+	must(t, j.Rotate())
+	began := time.Now()
+	ask(t, dir, wire.HistoryQuery{Limit: 1}, noon)
+	folded := time.Since(began)
+	began = time.Now()
+	page := ask(t, dir, wire.HistoryQuery{Limit: 100, Before: many / 2}, noon)
+	paged := time.Since(began)
+	began = time.Now()
+	found := ask(t, dir, wire.HistoryQuery{Limit: 100, Text: "nowhere to be found"}, noon)
+	searched := time.Since(began)
+	info, err := os.Stat(filepath.Join(dir, dbName))
+	must(t, err)
+	t.Logf("folded in %v, a page in %v, searched in vain in %v, %d bytes an outage", folded, paged, searched, info.Size()/many)
+	if len(page.History.Outages) != 100 || !page.History.More || page.History.Outages[0].ID != many/2-1 || len(found.History.Outages) != 0 {
+		t.Errorf("%d outages from %d", len(page.History.Outages), page.History.Outages[0].ID)
+	}
+	if folded > 60*time.Second || paged > 5*time.Second || searched > 5*time.Second {
+		t.Error("that takes too long")
+	}
+}
+
+// More than the bound is never kept.
+func TestBoundOfOutages(t *testing.T) {
+	dir := t.TempDir()
+	j := OpenJournal(dir)
+	defer j.Close()
+	for n := range int64(maxOutages + 500) {
+		u := &wire.PastOutage{ID: n + 1, Target: "a", Start: wire.Time{Time: noon}, End: wire.Time{Time: noon}, Ended: wire.Healed}
+		must(t, j.Append(false, line{Outage: u}))
+	}
+	must(t, j.Rotate())
+	_, err := serve(t.Context(), dir, Request{Days: 30}, noon)
+	must(t, err)
+	got := ask(t, dir, wire.HistoryQuery{}, noon).History.Outages
+	if len(got) != maxOutages || got[0].ID != maxOutages+500 {
+		t.Errorf("%d outages, the newest %d", len(got), got[0].ID)
+	}
+}
+
+// helper starts this test program as something else.
+func helper(ctx context.Context, what, dir string, env ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(append(os.Environ(), "HISTORY_TEST="+what, "HISTORY_TEST_DIR="+dir), env...)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// writeUntilKilled writes one outage after the other, and says of each that it was reported as ended.
+func writeUntilKilled() {
+	j := OpenJournal(os.Getenv("HISTORY_TEST_DIR"))
+	from, err := strconv.ParseInt(os.Getenv("HISTORY_TEST_FROM"), 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	for n := from; ; n++ {
+		u := outage(n, "a", noon.Add(time.Duration(n)*time.Minute), 0)
+		u.Attempts = int(n)
+		if err := j.Append(false, at(noon), line{Outage: u}); err != nil {
+			panic(err)
+		}
+		u.End, u.Ended = wire.Time{Time: u.Start.Add(30 * time.Second)}, wire.Healed
+		if err := j.Append(false, at(noon), line{Outage: u}, line{Target: "a", Minute: minute(u.Start.Time, 1000, 1000, 1000, 1, time.Minute)}); err != nil {
+			panic(err)
+		}
+		fmt.Println(n)
+		if n%100 == 0 {
+			if err := j.Rotate(); err != nil {
+				panic(err)
+			}
+		}
+	}
+}
+
+// A thousand outages from processes that are killed with -9 again and again, filed by others that are killed as well: not
+// one that was reported as ended is lost, and none is there twice.
+func TestIntegrationKill9(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("kill -9 is Unix's")
+	}
+	const many = 1000
+	dir := t.TempDir()
+	reported := int64(0)
+	kills := 0
+	for reported < many {
+		cmd := helper(t.Context(), "write", dir, "HISTORY_TEST_FROM="+strconv.FormatInt(reported+1, 10))
+		out, err := cmd.StdoutPipe()
+		must(t, err)
+		must(t, cmd.Start())
+		lines := bufio.NewScanner(out)
+		for after := 20 + rand.IntN(100); lines.Scan(); after-- {
+			reported, err = strconv.ParseInt(lines.Text(), 10, 64)
+			must(t, err)
+			if after == 0 {
+				must(t, cmd.Process.Kill())
+				kills++
+			}
+		}
+		_ = cmd.Wait() // "signal: killed"
+
+		// And somebody files what there is, until he is killed in the midst of it.
+		fold := helper(t.Context(), "fold", dir)
+		must(t, fold.Start())
+		timer := time.AfterFunc(time.Duration(rand.IntN(60))*time.Millisecond, func() { _ = fold.Process.Kill() })
+		_ = fold.Wait()
+		timer.Stop()
+	}
+	got := ask(t, dir, wire.HistoryQuery{}, noon)
+	if got.Problem != "" {
+		t.Errorf("problem: %s", got.Problem)
+	}
+	seen := map[time.Time]int{}
+	for _, u := range got.History.Outages {
+		if u.Ended != wire.Healed { // written as begun, and not yet reported as ended
+			continue
+		}
+		n := int64(u.Start.Sub(noon) / time.Minute)
+		if want := outage(u.ID, "a", u.Start.Time, 30*time.Second); u.Attempts != int(n) || !u.End.Equal(want.End.Time) || !slices.Equal(u.Evidence, want.Evidence) || !slices.Equal(u.Causes, want.Causes) {
+			t.Errorf("outage %d is not whole: %+v", n, u)
+		}
+		seen[u.Start.Time]++
+	}
+	lost := 0
+	for n := range reported {
+		if seen[noon.Add(time.Duration(n+1)*time.Minute)] == 0 {
+			lost++
+		}
+	}
+	if lost > 0 {
+		t.Errorf("%d of %d outages were lost", lost, reported)
+	}
+	r, err := serve(t.Context(), dir, Request{RoundTrips: &RoundTripsQuery{Target: "a"}}, noon)
+	must(t, err)
+	if len(r.RoundTrips.Minutes) < int(reported) {
+		t.Errorf("%d minutes for %d outages", len(r.RoundTrips.Minutes), reported)
+	}
+	t.Logf("%d reported, %d kills of the writer, %d kept", reported, kills, len(got.History.Outages))
+}
+
+// Two who ask at one time do not disturb each other, nor the one who writes.
+func TestSeveralAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	j := OpenJournal(dir)
+	defer j.Close()
+	ended := make(chan error, 4)
+	for range cap(ended) {
+		go func() {
+			for range 5 {
+				if _, err := Serve(context.Background(), dir, Request{Days: 30, Outages: &wire.HistoryQuery{}}); err != nil {
+					ended <- err
+					return
+				}
+			}
+			ended <- nil
+		}()
+	}
+	for n := range int64(200) {
+		must(t, j.Append(false, line{Outage: outage(n+1, "a", noon, time.Minute)}))
+		if n%10 == 9 {
+			must(t, j.Rotate())
+		}
+	}
+	for range cap(ended) {
+		must(t, <-ended)
+	}
+	must(t, j.Rotate())
+	if got := ask(t, dir, wire.HistoryQuery{}, noon); len(got.History.Outages) != 200 {
+		t.Errorf("%d outages", len(got.History.Outages))
+	}
+}
+
+func TestNothingThere(t *testing.T) {
+	a, err := Serve(t.Context(), filepath.Join(t.TempDir(), "none"), Request{Outages: &wire.HistoryQuery{}})
+	if err != nil || a.History.Outages == nil || len(a.History.Outages) != 0 || a.Problem != "" {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+func TestDir(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", filepath.Join(t.TempDir(), "state"))
+	if got, err := Dir(); err != nil || got != filepath.Join(os.Getenv("XDG_STATE_HOME"), "holdfast") {
+		t.Errorf("%s, %v", got, err)
+	}
+	if runtime.GOOS != "windows" {
+		t.Setenv("HOME", "/home/me")
+		for _, bad := range []string{"", "state"} {
+			t.Setenv("XDG_STATE_HOME", bad)
+			if got, err := Dir(); err != nil || got != "/home/me/.local/state/holdfast" {
+				t.Errorf("%q: %s, %v", bad, got, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,441 @@
+package history
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdfast/internal/wire"
+	"holdfast/monitor"
+	"holdfast/netcheck"
+)
+
+// engine answers a round trip in every second since began.
+type engine struct {
+	mu    sync.Mutex
+	began time.Time
+	rtt   time.Duration
+}
+
+func (e *engine) Trace(string) []monitor.Sample {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all []monitor.Sample
+	now := time.Now()
+	for s := now.Add(-10 * time.Minute).Truncate(time.Second); !s.After(now); s = s.Add(time.Second) {
+		if !s.Before(e.began) && e.rtt > 0 {
+			all = append(all, monitor.Sample{Time: s, RTT: e.rtt})
+		}
+	}
+	return all
+}
+
+// feed is a subscription that a test writes to.
+type feed chan monitor.Event
+
+func (f feed) Next(ctx context.Context) (monitor.Event, error) {
+	select {
+	case e := <-f:
+		return e, nil
+	case <-ctx.Done():
+		return monitor.Event{}, ctx.Err()
+	}
+}
+
+func (f feed) Close() {}
+
+// inside runs Serve in this process instead of a child's.
+func inside(dir string) func(context.Context, Request, io.Writer) error {
+	return func(ctx context.Context, r Request, w io.Writer) error {
+		a, err := Serve(ctx, dir, r)
+		if err != nil {
+			return err
+		}
+		out := []byte(a.Problem)
+		switch {
+		case r.Outages != nil:
+			out = a.History.Append(nil)
+		case r.RoundTrips != nil:
+			out = a.RoundTrips.Append(nil)
+		}
+		_, err = w.Write(out)
+		return err
+	}
+}
+
+func recorder(dir string, e Engine, said *[]string) *Recorder {
+	return NewRecorder(Options{
+		Engine: e, Dir: dir, Grid: time.Now(), Child: inside(dir), Days: func() int { return 30 },
+		Say: func(format string, args ...any) { *said = append(*said, fmt.Sprintf(format, args...)) },
+	})
+}
+
+func kept(t *testing.T, r *Recorder) wire.History {
+	t.Helper()
+	var b strings.Builder
+	must(t, r.Ask(t.Context(), Request{Outages: &wire.HistoryQuery{Limit: 1 << 20}}, &b))
+	var h wire.History
+	must(t, json.Unmarshal([]byte(b.String()), &h))
+	return h
+}
+
+func keptMinutes(t *testing.T, r *Recorder, target string) []wire.Minute {
+	t.Helper()
+	var b strings.Builder
+	must(t, r.Ask(t.Context(), Request{RoundTrips: &RoundTripsQuery{Target: target}}, &b))
+	var rt wire.RoundTrips
+	must(t, json.Unmarshal([]byte(b.String()), &rt))
+	return rt.Minutes
+}
+
+// target makes the events of one, as the monitor would.
+type target struct {
+	s monitor.Snapshot
+}
+
+func newTarget(name string) *target {
+	return &target{monitor.Snapshot{Target: monitor.Target{Name: name, Address: "192.0.2.7:7000"}}}
+}
+
+func (o *target) event(at time.Time, state monitor.State, cause netcheck.Cause) monitor.Event {
+	o.s.Time, o.s.State, o.s.Since = at, state, at
+	o.s.Verdict = netcheck.Verdict{}
+	if cause != "" {
+		o.s.Verdict = netcheck.Verdict{
+			Cause: cause, Hop: cause.Hop(), Interface: "eth0", Gateway: netip.MustParseAddr("192.0.2.1"),
+			Evidence: []netcheck.Evidence{{Time: at, Hop: cause.Hop(), Saw: "what was seen", Seen: netcheck.SeenBroken}},
+		}
+	}
+	list := append([]monitor.Outage(nil), o.s.Outages...)
+	lasts := len(list) > 0 && list[len(list)-1].End.IsZero()
+	switch {
+	case state == monitor.Down && !lasts:
+		o.s.BrokenSince, o.s.Attempt = at, 1
+		list = append(list, monitor.Outage{Start: at, Verdict: o.s.Verdict, Attempts: 1})
+	case (state == monitor.Up || state == monitor.Idle) && lasts:
+		last := &list[len(list)-1]
+		last.End, last.Attempts = at, o.s.Attempt
+		o.s.BrokenSince, o.s.Attempt = time.Time{}, 0
+	}
+	if len(list) > 16 {
+		list = list[len(list)-16:]
+	}
+	o.s.Outages = list
+	return monitor.Event{Kind: monitor.StateEvent, Snapshot: o.s}
+}
+
+// The ways in which an outage can end, and the causes on its way.
+func TestRecorderOutages(t *testing.T) {
+	dir, said := t.TempDir(), []string{}
+	r := recorder(dir, &engine{}, &said)
+	now := time.Now().Add(-time.Hour)
+	give := func(e monitor.Event) {
+		t.Helper()
+		r.take(&e, e.Snapshot.Time)
+		r.flush(e.Snapshot.Time, urgently)
+	}
+	a := newTarget("office")
+	give(a.event(now, monitor.Up, ""))
+	give(a.event(now.Add(10*time.Second), monitor.Suspect, netcheck.ServerClosed))
+	give(a.event(now.Add(11*time.Second), monitor.Down, netcheck.ServerRefused))
+	e := a.event(now.Add(12*time.Second), monitor.Down, netcheck.ServerUnreachable)
+	e.Kind = monitor.VerdictEvent
+	give(e)
+	a.s.Attempt = 7
+	give(a.event(now.Add(40*time.Second), monitor.Up, ""))
+
+	give(a.event(now.Add(50*time.Second), monitor.Down, netcheck.CableUnplugged))
+	give(a.event(now.Add(60*time.Second), monitor.Idle, "")) // paused
+	give(a.event(now.Add(70*time.Second), monitor.Up, ""))
+	give(a.event(now.Add(80*time.Second), monitor.Down, netcheck.CableUnplugged))
+	e = a.event(now.Add(90*time.Second), monitor.Down, netcheck.CableUnplugged)
+	e.Removed = true
+	give(e)
+	b := newTarget("shop")
+	give(b.event(now.Add(91*time.Second), monitor.Down, netcheck.ServerRefused))
+
+	got := kept(t, r).Outages
+	if len(got) != 4 {
+		t.Fatalf("%d outages: %+v", len(got), got)
+	}
+	type row struct {
+		target, ended, cause string
+		causes               []string
+		start, length        time.Duration
+		attempts             int
+	}
+	var rows []row
+	for _, u := range got {
+		one := row{target: u.Target, ended: u.Ended, cause: u.Cause, start: u.Start.Sub(now).Round(time.Millisecond), attempts: u.Attempts}
+		if !u.End.IsZero() {
+			one.length = u.End.Sub(u.Start.Time).Round(time.Millisecond)
+		}
+		for _, c := range u.Causes {
+			one.causes = append(one.causes, c.Cause)
+		}
+		if len(u.Evidence) != 1 || u.Interface != "eth0" || u.Address == "" {
+			t.Errorf("not whole: %+v", u)
+		}
+		rows = append(rows, one)
+	}
+	want := []row{
+		{"shop", "", "server-refused", []string{"server-refused"}, 91 * time.Second, 0, 1},
+		{"office", wire.Removed, "cable-unplugged", []string{"cable-unplugged"}, 80 * time.Second, 10 * time.Second, 1},
+		{"office", wire.Paused, "cable-unplugged", []string{"cable-unplugged"}, 50 * time.Second, 10 * time.Second, 1},
+		{"office", wire.Healed, "server-refused", []string{"server-closed", "server-refused", "server-unreachable"}, 11 * time.Second, 29 * time.Second, 7},
+	}
+	if d := cmp.Diff(want, rows, cmp.AllowUnexported(row{})); d != "" {
+		t.Error(d)
+	}
+	if len(said) > 0 {
+		t.Errorf("said %q", said)
+	}
+	r.journal.Close()
+}
+
+// A reader that was skipped to the newest snapshot still keeps each outage that is in it; a clock that is set back hides none.
+func TestRecorderFallsBehind(t *testing.T) {
+	dir, said := t.TempDir(), []string{}
+	r := recorder(dir, &engine{}, &said)
+	now := time.Now()
+	a := newTarget("office")
+	first := a.event(now, monitor.Up, "")
+	r.take(&first, now)
+	var last monitor.Event
+	for n := range 10 {
+		at := now.Add(time.Duration(n) * time.Minute)
+		if n == 5 {
+			now = now.Add(-24 * time.Hour)
+		}
+		a.event(at, monitor.Down, netcheck.ServerRefused)
+		last = a.event(at.Add(time.Second), monitor.Up, "")
+	}
+	r.take(&last, last.Snapshot.Time)
+	r.take(&last, last.Snapshot.Time)
+	got := kept(t, r).Outages
+	if len(got) != 10 {
+		t.Errorf("%d outages, want 10", len(got))
+	}
+	for _, u := range got {
+		if u.Ended != wire.Healed || u.End.Sub(u.Start.Time).Round(time.Millisecond) != time.Second {
+			t.Errorf("%+v", u)
+		}
+	}
+	r.journal.Close()
+}
+
+// Minutes are written on the grid while something is watched, and nothing happens at all while nothing is.
+func TestRecorderMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, said := t.TempDir(), []string{}
+		eng := &engine{began: time.Now().Add(time.Second), rtt: 3 * time.Millisecond} // the clock of a bubble begins at a whole minute
+		children := 0
+		r := NewRecorder(Options{
+			Engine: eng, Dir: dir, Grid: time.Now().Add(-17 * time.Second), Days: func() int { return 30 },
+			Child: func(context.Context, Request, io.Writer) error { children++; return nil },
+			Say:   func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) },
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		events := make(feed)
+		began := time.Now()
+		go func() { ended <- r.Run(ctx, events) }()
+		size := func() (n int64) {
+			synctest.Wait()
+			paths, n, err := journals(dir)
+			must(t, err)
+			if len(paths) > 0 && n == 0 {
+				t.Error("an empty journal")
+			}
+			return n
+		}
+		time.Sleep(time.Hour)
+		if size() != 0 {
+			t.Error("written before anything was watched")
+		}
+		eng.began = time.Now()
+		a := newTarget("office")
+		events <- a.event(time.Now(), monitor.Connecting, "")
+		events <- a.event(time.Now(), monitor.Up, "")
+		time.Sleep(42 * time.Second)
+		if size() != 0 {
+			t.Error("written before the first minute of the grid")
+		}
+		time.Sleep(2 * time.Second) // 17 + 44 = 61 s on the grid
+		first := size()
+		if first == 0 || children != 1 {
+			t.Errorf("%d bytes and %d children after the first minute", first, children)
+		}
+		time.Sleep(76 * time.Second) // 2 min since it was up
+		events <- a.event(time.Now(), monitor.Suspect, netcheck.ServerHung)
+		time.Sleep(time.Second)
+		events <- a.event(time.Now(), monitor.Up, "")
+		time.Sleep(59 * time.Second)
+		events <- a.event(time.Now(), monitor.Down, netcheck.ServerRefused)
+		time.Sleep(30 * time.Second)
+		events <- a.event(time.Now(), monitor.Idle, "")
+		time.Sleep(2 * time.Minute)
+		quiet := size()
+		time.Sleep(240 * time.Hour)
+		if size() != quiet || children != 1 {
+			t.Errorf("%d bytes more and %d children while paused", size()-quiet, children)
+		}
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		var rows []wire.Minute
+		paths, _, err := journals(dir)
+		must(t, err)
+		merged := map[string]*wire.Minute{}
+		for _, p := range paths {
+			f, err := os.Open(p)
+			must(t, err)
+			_, err = readLines(f, func(l *line) error {
+				if l.Minute == nil {
+					return nil
+				}
+				if m := merged[l.Minute.Time.String()]; m != nil {
+					add(m, l.Minute)
+					return nil
+				}
+				merged[l.Minute.Time.String()] = l.Minute
+				return nil
+			})
+			must(t, err)
+			f.Close()
+		}
+		for at := began; at.Before(time.Now()) && len(rows) < len(merged); at = at.Add(time.Minute) {
+			if m := merged[at.UTC().String()]; m != nil {
+				rows = append(rows, *m)
+			}
+		}
+		up := func(n int, beats, lost int, up, watched time.Duration) wire.Minute {
+			ms := wire.Millis(3 * time.Millisecond)
+			return wire.Minute{
+				Time: wire.Time{Time: began.Add(time.Hour + time.Duration(n)*time.Minute).UTC()}, Min: ms, Mean: ms, Max: ms,
+				Beats: beats, Lost: lost, Up: wire.Length(up), Watched: wire.Length(watched),
+			}
+		}
+		want := []wire.Minute{
+			up(0, 60, 0, time.Minute, time.Minute), up(1, 60, 0, time.Minute, time.Minute), up(2, 60, 1, time.Minute, time.Minute),
+			up(3, 43, 1, 0, 30*time.Second),
+		}
+		if d := cmp.Diff(want, rows); d != "" {
+			t.Error(d)
+		}
+		if len(said) > 0 {
+			t.Errorf("said %q", said)
+		}
+	})
+}
+
+// What counts as up is put right when an outage turns out to have begun earlier.
+func TestRecorderTakesBack(t *testing.T) {
+	dir, said := t.TempDir(), []string{}
+	r := recorder(dir, &engine{}, &said)
+	now := time.Now().Truncate(time.Minute).Add(-10 * time.Minute)
+	a := newTarget("office")
+	for _, e := range []monitor.Event{a.event(now, monitor.Up, ""), a.event(now.Add(20*time.Second), monitor.Suspect, "")} {
+		r.take(&e, e.Snapshot.Time)
+	}
+	a.s.Outages = []monitor.Outage{{Start: now.Add(20 * time.Second)}}
+	e := a.event(now.Add(25*time.Second), monitor.Down, netcheck.ServerHung)
+	r.take(&e, e.Snapshot.Time)
+	e = a.event(now.Add(30*time.Second), monitor.Up, "")
+	r.take(&e, e.Snapshot.Time)
+	r.mu.Lock()
+	r.of["office"].account(now.Add(40 * time.Second))
+	m := *r.of["office"].minutes[now.Unix()/60]
+	r.mu.Unlock()
+	if m.Up != wire.Length(30*time.Second) || m.Watched != wire.Length(40*time.Second) || m.Lost != 1 {
+		t.Errorf("up %v of %v, lost %d; want 30s of 40s, 1", time.Duration(m.Up), time.Duration(m.Watched), m.Lost)
+	}
+}
+
+// Nothing is lost while nothing can be written, it is told once, and told when it can again.
+func TestRecorderCannotWrite(t *testing.T) {
+	dir, said := filepath.Join(t.TempDir(), "state"), []string{}
+	must(t, os.WriteFile(dir, []byte("a file where the folder should be"), 0o600))
+	r := recorder(dir, &engine{}, &said)
+	a := newTarget("office")
+	now := time.Now()
+	for n := range 300 {
+		at := now.Add(time.Duration(n) * time.Second)
+		for _, e := range []monitor.Event{a.event(at, monitor.Down, netcheck.ServerRefused), a.event(at.Add(time.Millisecond), monitor.Up, "")} {
+			r.take(&e, e.Snapshot.Time)
+			r.flush(e.Snapshot.Time, theMinute)
+		}
+	}
+	if len(said) != 1 {
+		t.Errorf("said %q", said)
+	}
+	must(t, os.Remove(dir))
+	got := kept(t, r).Outages
+	if len(got) != 300 || len(got[0].Evidence) == 0 || got[299].Ended != wire.Healed {
+		t.Errorf("%d outages", len(got))
+	}
+	if len(said) != 2 || !strings.Contains(said[1], "kept again") {
+		t.Errorf("said %q", said)
+	}
+	// Without end it remembers no more than it may.
+	r.journal.Close()
+	r.journal = OpenJournal(filepath.Join(dir, dbName)) // a file again
+	for n := range maxPending + 100 {
+		at := now.Add(time.Duration(n) * time.Second)
+		for _, e := range []monitor.Event{a.event(at, monitor.Down, netcheck.ServerRefused), a.event(at.Add(time.Millisecond), monitor.Up, "")} {
+			r.take(&e, e.Snapshot.Time)
+		}
+	}
+	r.flush(now, theMinute)
+	if len(r.pending) != maxPending {
+		t.Errorf("%d remembered", len(r.pending))
+	}
+	whole := 0
+	for _, u := range r.pending {
+		if len(u.Evidence) > 0 {
+			whole++
+		}
+	}
+	if whole > maxWhole {
+		t.Errorf("%d of them whole", whole)
+	}
+}
+
+// What the child says is told once.
+func TestRecorderTellsOnce(t *testing.T) {
+	said, children, answer := []string{}, 0, "the history was damaged"
+	r := NewRecorder(Options{
+		Engine: &engine{}, Dir: t.TempDir(), Grid: time.Now(), Days: func() int { return 30 },
+		Child: func(_ context.Context, r Request, w io.Writer) error {
+			children++
+			if answer == "" {
+				return errors.New("no such program")
+			}
+			_, err := io.WriteString(w, answer+"\n")
+			return err
+		},
+		Say: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) },
+	})
+	now := time.Now()
+	r.foldNow(t.Context(), now)
+	r.foldNow(t.Context(), now.Add(30*time.Minute)) // too early
+	r.foldNow(t.Context(), now.Add(foldEvery))
+	answer = ""
+	r.foldNow(t.Context(), now.Add(2*foldEvery))
+	if d := cmp.Diff([]string{"the history was damaged", "no such program"}, said); d != "" || children != 3 {
+		t.Errorf("%d children; %s", children, d)
+	}
+}

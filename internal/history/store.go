@@ -1,0 +1,569 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"holdfast/internal/wire"
+)
+
+// schemaVersion is kept in PRAGMA user_version. A database of a higher one is left alone.
+const schemaVersion = 1
+
+const schema = `
+CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, start INTEGER NOT NULL, seen INTEGER NOT NULL);
+CREATE TABLE outages (
+	id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL, n INTEGER NOT NULL, target TEXT NOT NULL, start INTEGER NOT NULL,
+	end INTEGER, ended TEXT, cause TEXT NOT NULL, search TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (run, n));
+CREATE INDEX outages_open ON outages (run) WHERE end IS NULL;
+CREATE TABLE targets (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE minutes (
+	target INTEGER NOT NULL, minute INTEGER NOT NULL, min INTEGER NOT NULL, max INTEGER NOT NULL, sum INTEGER NOT NULL, beats INTEGER NOT NULL,
+	lost INTEGER NOT NULL, up INTEGER NOT NULL, watched INTEGER NOT NULL, PRIMARY KEY (target, minute)) WITHOUT ROWID;
+CREATE TABLE folded (id INTEGER PRIMARY KEY AUTOINCREMENT, journal TEXT NOT NULL UNIQUE);
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 1;`
+
+// The bounds of the database, whatever the days.
+const (
+	maxOutages = 20_000
+	maxBytes   = 256 << 20
+)
+
+// What stands in facts.
+const (
+	factFolded  = "folded"  // when journals were last folded
+	factDamaged = "damaged" // when a damaged database was set aside
+)
+
+// tellDamaged is for how long it is told that a damaged database was set aside.
+const tellDamaged = 7 * 24 * time.Hour
+
+// damagedName is where a damaged database goes; one is kept.
+const damagedName = dbName + ".damaged"
+
+// A store is the database.
+type store struct {
+	db  *sql.DB
+	now time.Time
+}
+
+// openStore opens the database, and makes one where there is none. To read only, there must be one: else the error is
+// fs.ErrNotExist.
+func openStore(ctx context.Context, dir string, readOnly bool, now time.Time) (*store, error) {
+	path := filepath.Join(dir, dbName)
+	info, err := os.Lstat(path)
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a file", path)
+	case errors.Is(err, fs.ErrNotExist) && !readOnly:
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // what SQLite adds beside it gets the same mode
+		if err != nil {
+			return nil, err
+		}
+		f.Close()
+	case err != nil:
+		return nil, err
+	}
+	v := url.Values{"_pragma": {"busy_timeout(2000)", "synchronous(EXTRA)", "cell_size_check(ON)", "trusted_schema(OFF)"}, "_txlock": {"immediate"}}
+	if readOnly {
+		v.Set("mode", "ro")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	slashed := filepath.ToSlash(abs)
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed // C:/…
+	}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: slashed, RawQuery: v.Encode()}).String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	s := &store{db: db, now: now}
+	if err := s.prepare(ctx, readOnly); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *store) prepare(ctx context.Context, readOnly bool) error {
+	var version int
+	if err := s.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	switch {
+	case version > schemaVersion:
+		return ErrNewer
+	case version == schemaVersion:
+		return nil
+	case readOnly:
+		return fs.ErrNotExist // it was begun, and nothing is in it
+	}
+	var tables int
+	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return err
+	}
+	if tables > 0 { // not one of ours
+		return errDamaged
+	}
+	if _, err := s.db.ExecContext(ctx, "PRAGMA auto_vacuum = INCREMENTAL"); err != nil { // before the first table
+		return err
+	}
+	return s.within(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, schema)
+		return err
+	})
+}
+
+func (s *store) close() error { return s.db.Close() }
+
+// within runs f in a transaction.
+func (s *store) within(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		_ = tx.Rollback() // the first error is the one to tell
+		return err
+	}
+	return tx.Commit()
+}
+
+// errDamaged is what isDamaged knows beside the errors of SQLite.
+var errDamaged = errors.New("not a history of Holdfast")
+
+// isDamaged reports whether err says that the file is no database any more.
+func isDamaged(err error) bool {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff { // the rest is detail ("Result and Error Codes", section 2)
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+			return true
+		case sqlite3.SQLITE_ERROR: // "no such table", with the right version
+			return strings.Contains(e.Error(), "no such") || strings.Contains(e.Error(), "malformed")
+		}
+	}
+	return errors.Is(err, errDamaged)
+}
+
+// setAside gives a damaged database another name. Its rollback journal goes with it: it would be played back into the next.
+func setAside(dir string) error {
+	path := filepath.Join(dir, dbName)
+	if err := os.Rename(path, filepath.Join(dir, damagedName)); err != nil {
+		return fmt.Errorf("set the damaged history aside: %w", err)
+	}
+	for _, more := range []string{"-journal", "-wal", "-shm"} {
+		if err := os.Remove(path + more); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("set the damaged history aside: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *store) fact(ctx context.Context, name string) (time.Time, error) {
+	var text string
+	err := s.db.QueryRowContext(ctx, "SELECT value FROM facts WHERE name = ?", name).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, nil // as good as none
+	}
+	return t, nil
+}
+
+func (s *store) setFact(ctx context.Context, name string) error {
+	_, err := s.db.ExecContext(ctx, "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+		name, s.now.UTC().Format(time.RFC3339Nano))
+	return err
+}
+
+// fold takes all journals that nobody writes into the database and removes them, and closes the outages of runs that are over.
+func (s *store) fold(ctx context.Context, dir string) error {
+	paths, _, err := journals(dir)
+	if err != nil {
+		return err
+	}
+	var alive []string
+	var failed error
+	for _, path := range paths {
+		run, err := s.foldOne(ctx, path)
+		switch {
+		case err == nil:
+		case isDamaged(err) || ctx.Err() != nil:
+			return err
+		case failed == nil: // the others may fare better
+			failed = fmt.Errorf("%s: %w", filepath.Base(path), err)
+		}
+		if run != "" {
+			alive = append(alive, run)
+		}
+	}
+	living, args := "", []any{wire.Unwatched}
+	for _, run := range alive {
+		living += ", ?"
+		args = append(args, run)
+	}
+	_, err = s.db.ExecContext(ctx, `UPDATE outages SET end = (SELECT max(outages.start, r.seen) FROM runs r WHERE r.id = outages.run), ended = ?
+		WHERE end IS NULL AND run NOT IN (SELECT id FROM runs WHERE key IN (''`+living+`))`, args...)
+	if failed == nil {
+		failed = err
+	}
+	return failed
+}
+
+// foldOne folds one journal. Where somebody writes it, it returns whose it is.
+func (s *store) foldOne(ctx context.Context, path string) (alive string, err error) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	free, err := tryLock(f)
+	if err != nil {
+		return "", err
+	}
+	if !free {
+		var first line
+		_, err := readLines(f, func(l *line) error {
+			if first = *l; first.Run == "" {
+				return nil
+			}
+			return errEnough
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			return "", err
+		}
+		return first.Run, nil
+	}
+	err = s.within(ctx, func(tx *sql.Tx) error {
+		w := folder{ctx: ctx, tx: tx, targets: map[string]int64{}}
+		bad, err := readLines(f, w.line)
+		if errors.Is(err, errEnough) { // it was folded, and only not removed
+			return nil
+		}
+		if err == nil && bad > 0 && w.run == 0 {
+			return os.Rename(path, path+".damaged") // not even whose it is can be read
+		}
+		if err == nil && w.run != 0 {
+			_, err = tx.ExecContext(ctx, "UPDATE runs SET seen = ? WHERE id = ?", w.seen, w.run)
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return "", nil
+}
+
+var errEnough = errors.New("no more is needed")
+
+// A folder takes the lines of one journal into a transaction.
+type folder struct {
+	ctx     context.Context
+	tx      *sql.Tx
+	run     int64 // 0: the first line was not there yet
+	seen    int64
+	targets map[string]int64
+}
+
+func (w *folder) line(l *line) error {
+	if l.Run != "" && l.Journal != "" && l.At != nil {
+		if err := w.begin(l); err != nil {
+			return err
+		}
+	}
+	if w.run == 0 {
+		return nil
+	}
+	if l.At != nil && !l.At.IsZero() && l.Run == "" {
+		w.seen = l.At.UnixMicro()
+	}
+	if l.Outage != nil {
+		if err := w.outage(l.Outage); err != nil {
+			return err
+		}
+	}
+	if l.Minute != nil && l.Target != "" {
+		return w.minute(l.Target, l.Minute)
+	}
+	return nil
+}
+
+func (w *folder) begin(l *line) error {
+	var there int
+	if err := w.tx.QueryRowContext(w.ctx, "SELECT count(*) FROM folded WHERE journal = ?", l.Journal).Scan(&there); err != nil {
+		return err
+	}
+	if there > 0 {
+		return errEnough
+	}
+	if _, err := w.tx.ExecContext(w.ctx, "INSERT INTO folded (journal) VALUES (?)", l.Journal); err != nil {
+		return err
+	}
+	began := l.At.UnixMicro()
+	if _, err := w.tx.ExecContext(w.ctx, "INSERT INTO runs (key, start, seen) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING", l.Run, began, began); err != nil {
+		return err
+	}
+	return w.tx.QueryRowContext(w.ctx, "SELECT id, seen FROM runs WHERE key = ?", l.Run).Scan(&w.run, &w.seen)
+}
+
+func (w *folder) outage(u *wire.PastOutage) error {
+	if u.Start.IsZero() || u.Target == "" {
+		return nil
+	}
+	var end, ended any
+	if !u.End.IsZero() {
+		end, ended = u.End.UnixMicro(), u.Ended
+	}
+	_, err := w.tx.ExecContext(w.ctx, `INSERT INTO outages (run, n, target, start, end, ended, cause, search, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (run, n) DO UPDATE SET end = excluded.end, ended = excluded.ended, cause = excluded.cause, search = excluded.search, body = excluded.body`,
+		w.run, u.ID, u.Target, u.Start.UnixMicro(), end, ended, u.Cause, searched(u), string(u.Append(nil)))
+	return err
+}
+
+// searched is what a query's text is looked for in.
+func searched(u *wire.PastOutage) string {
+	parts := []string{u.Target, u.Address, u.Cause, u.Hop, u.Interface, u.Proxy}
+	if u.Gateway.IsValid() {
+		parts = append(parts, u.Gateway.String())
+	}
+	if u.LastHop.IsValid() {
+		parts = append(parts, u.LastHop.String())
+	}
+	for _, c := range u.Causes {
+		parts = append(parts, c.Cause)
+	}
+	for _, e := range u.Evidence {
+		parts = append(parts, e.Where, e.Saw)
+	}
+	return strings.ToLower(strings.Join(parts, "\n"))
+}
+
+func (w *folder) minute(target string, m *wire.Minute) error {
+	id, known := w.targets[target]
+	if !known {
+		if _, err := w.tx.ExecContext(w.ctx, "INSERT INTO targets (name) VALUES (?) ON CONFLICT (name) DO NOTHING", target); err != nil {
+			return err
+		}
+		if err := w.tx.QueryRowContext(w.ctx, "SELECT id FROM targets WHERE name = ?", target).Scan(&id); err != nil {
+			return err
+		}
+		w.targets[target] = id
+	}
+	_, err := w.tx.ExecContext(w.ctx, `INSERT INTO minutes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (target, minute) DO UPDATE SET
+		min = CASE WHEN excluded.beats = 0 THEN min WHEN beats = 0 THEN excluded.min ELSE min(min, excluded.min) END, max = max(max, excluded.max),
+		sum = sum + excluded.sum, beats = beats + excluded.beats, lost = lost + excluded.lost, up = up + excluded.up, watched = watched + excluded.watched`,
+		id, m.Time.Unix()/60, micros(m.Min), micros(m.Max), micros(m.Mean)*int64(max(m.Beats, 0)), max(m.Beats, 0), max(m.Lost, 0),
+		time.Duration(m.Up).Milliseconds(), time.Duration(m.Watched).Milliseconds())
+	return err
+}
+
+func micros(m wire.Millis) int64 { return max(time.Duration(m).Microseconds(), 0) }
+
+// prune removes what is older than so many days, and more where the bounds of the database ask for it. A clock that
+// jumped ahead since the last time is not believed before the next.
+func (s *store) prune(ctx context.Context, days int) error {
+	last, err := s.fact(ctx, factFolded)
+	if err != nil {
+		return err
+	}
+	if err := s.setFact(ctx, factFolded); err != nil {
+		return err
+	}
+	if !last.IsZero() && s.now.Sub(last) < 48*time.Hour {
+		if err := s.pruneBefore(ctx, s.now.AddDate(0, 0, -days)); err != nil {
+			return err
+		}
+	}
+	if _, err := s.db.ExecContext(ctx, "DELETE FROM outages WHERE end IS NOT NULL AND id <= (SELECT max(id) FROM outages) - ?", maxOutages); err != nil {
+		return err
+	}
+	for days--; days > 0; days-- { // a day at a time, until it fits
+		var pages, free, size int64
+		for pragma, n := range map[string]*int64{"page_count": &pages, "freelist_count": &free, "page_size": &size} {
+			if err := s.db.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(n); err != nil {
+				return err
+			}
+		}
+		if (pages-free)*size <= maxBytes {
+			break
+		}
+		if err := s.pruneBefore(ctx, s.now.AddDate(0, 0, -days)); err != nil {
+			return err
+		}
+	}
+	if _, err := s.db.ExecContext(ctx, "DELETE FROM folded WHERE id <= (SELECT max(id) FROM folded) - 1000"); err != nil {
+		return err
+	}
+	_, err = s.db.ExecContext(ctx, "PRAGMA incremental_vacuum")
+	return err
+}
+
+func (s *store) pruneBefore(ctx context.Context, t time.Time) error {
+	return s.within(ctx, func(tx *sql.Tx) error {
+		for _, stmt := range []struct {
+			text string
+			arg  int64
+		}{
+			{"DELETE FROM outages WHERE end < ?", t.UnixMicro()},
+			// By the key, one target after the other; not by a look at every minute.
+			{"DELETE FROM minutes WHERE (target, minute) IN (SELECT m.target, m.minute FROM targets t JOIN minutes m ON m.target = t.id WHERE m.minute < ?)", t.Unix() / 60},
+			{"DELETE FROM targets WHERE ? AND NOT EXISTS (SELECT 1 FROM minutes WHERE target = targets.id)", 1},
+			{"DELETE FROM runs WHERE seen < ? AND id < (SELECT max(id) FROM runs) AND id NOT IN (SELECT run FROM outages)", t.UnixMicro()},
+		} {
+			if _, err := tx.ExecContext(ctx, stmt.text, stmt.arg); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// outages are those that q asks for.
+func (s *store) outages(ctx context.Context, q wire.HistoryQuery) (wire.History, error) {
+	limit := q.Limit
+	if limit <= 0 {
+		limit = wire.DefaultPage
+	}
+	text := `SELECT id, end, ended, CASE WHEN ended = ? THEN (SELECT r.start FROM runs r WHERE r.id > outages.run ORDER BY r.id LIMIT 1) END, target, start, cause, body
+		FROM outages WHERE 1`
+	args := []any{wire.Unwatched}
+	where := func(condition string, arg any) {
+		text += " AND " + condition
+		args = append(args, arg)
+	}
+	if !q.Since.IsZero() {
+		where("(end IS NULL OR end >= ?)", q.Since.UnixMicro())
+	}
+	if q.Target != "" {
+		where("target = ?", q.Target)
+	}
+	if q.Cause != "" {
+		where("cause = ?", q.Cause)
+	}
+	for _, word := range strings.Fields(strings.ToLower(q.Text)) {
+		where("instr(search, ?) > 0", word)
+	}
+	if q.Before > 0 {
+		where("id < ?", q.Before)
+	}
+	args = append(args, limit+1)
+	rows, err := s.db.QueryContext(ctx, text+" ORDER BY id DESC LIMIT ?", args...)
+	if err != nil {
+		return wire.History{}, err
+	}
+	defer rows.Close()
+	h := wire.History{Outages: []wire.PastOutage{}}
+	for rows.Next() {
+		if len(h.Outages) == limit {
+			h.More = true
+			break
+		}
+		var u wire.PastOutage
+		var id int64
+		var end, again sql.NullInt64
+		var ended sql.NullString
+		var start int64
+		var target, cause string
+		var body []byte
+		if err := rows.Scan(&id, &end, &ended, &again, &target, &start, &cause, &body); err != nil {
+			return wire.History{}, err
+		}
+		if json.Unmarshal(body, &u) != nil { // the columns hold what matters most
+			u = wire.PastOutage{Target: target, Start: moment(sql.NullInt64{Int64: start, Valid: true}), Cause: cause}
+		}
+		u.ID, u.Ended = id, ended.String
+		u.End, u.WatchedAgain = moment(end), moment(again)
+		h.Outages = append(h.Outages, u)
+	}
+	return h, rows.Err()
+}
+
+func moment(us sql.NullInt64) wire.Time {
+	if !us.Valid {
+		return wire.Time{}
+	}
+	return wire.Time{Time: time.UnixMicro(us.Int64).UTC()}
+}
+
+// roundTrips are the minutes of one target.
+func (s *store) roundTrips(ctx context.Context, target string, since time.Time) (wire.RoundTrips, error) {
+	r := wire.RoundTrips{Target: target, Minutes: []wire.Minute{}}
+	first := int64(0)
+	if !since.IsZero() {
+		first = since.Unix() / 60
+	}
+	rows, err := s.db.QueryContext(ctx, `SELECT minute, min, max, sum, beats, lost, up, watched FROM minutes
+		WHERE target = (SELECT id FROM targets WHERE name = ?) AND minute >= ? ORDER BY minute`, target, first)
+	if err != nil {
+		return r, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var minute, least, most, sum, beats, lost, up, watched int64
+		if err := rows.Scan(&minute, &least, &most, &sum, &beats, &lost, &up, &watched); err != nil {
+			return r, err
+		}
+		us := func(n int64) wire.Millis { return wire.Millis(time.Duration(n) * time.Microsecond) }
+		ms := func(n int64) wire.Length { return wire.Length(time.Duration(min(n, 60_000)) * time.Millisecond) } // an hour that came twice
+		m := wire.Minute{Time: wire.Time{Time: time.Unix(minute*60, 0).UTC()}, Min: us(least), Max: us(most), Beats: int(beats), Lost: int(lost), Up: ms(up), Watched: ms(watched)}
+		if beats > 0 {
+			m.Mean = us(sum / beats)
+		}
+		r.Minutes = append(r.Minutes, m)
+	}
+	return r, rows.Err()
+}
+
+// targets are the names of all targets that round trips are kept of.
+func (s *store) targets(ctx context.Context) ([]string, error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT name FROM targets ORDER BY name")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
+}
