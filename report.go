@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/control"
+	"holdfast/internal/wire"
+	"holdfast/ui"
+)
+
+func (p *program) newReport() *cobra.Command {
+	since := ""
+	cmd := &cobra.Command{
+		Use:   "report [NAME]",
+		Short: "Sum up the past in a text to show to somebody",
+		Long: "Report sums up a stretch of the past, of one target or of all: availability, outages, the longest of them, time by\n" +
+			"cause; and beside it the stretch of the same length before. What was not watched counts for nothing.",
+		Example: `  holdfast report
+  holdfast report --since 30d --lang zh "Office gateway" | mail -s "Last month" admin@example.net`,
+		Args: atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.sumUp(cmd.Context(), since, args)
+		},
+		ValidArgsFunction: p.completeTargets,
+	}
+	cmd.Flags().StringVar(&since, "since", "7d", `how far back: a length as "36h", "7d" or "2w", a day "2026-11-21", a moment as RFC 3339 has it`)
+	return cmd
+}
+
+func (p *program) sumUp(ctx context.Context, since string, names []string) error {
+	now := time.Now()
+	from, err := control.ParseSince(since, now)
+	if err == nil && !from.Before(now) {
+		err = fmt.Errorf("since: %q has not been yet", since)
+	}
+	if err != nil {
+		return usageError{fmt.Errorf("--%w", err)}
+	}
+	before := from.Add(from.Sub(now))
+	past, err := p.openPast()
+	if err != nil {
+		return err
+	}
+	defer past.close()
+	there, err := past.targets(ctx)
+	if err != nil {
+		return err
+	}
+	q := wire.HistoryQuery{Since: before, Limit: everything}
+	if len(names) > 0 {
+		q.Target = names[0]
+	}
+	h, err := past.outages(ctx, q)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		names = there
+	} else if !slices.Contains(there, names[0]) && len(h.Outages) == 0 {
+		return usageError{fmt.Errorf("no target named %q", names[0])}
+	}
+	watch := ui.Watch{}
+	for _, name := range names {
+		if watch[name], err = past.watch(ctx, name, before); err != nil {
+			return err
+		}
+	}
+	outages := make([]ui.PastOutage, 0, len(h.Outages))
+	for i := range h.Outages {
+		if _, asked := watch[h.Outages[i].Target]; asked {
+			outages = append(outages, pastOutage(&h.Outages[i]))
+		}
+	}
+	lang := p.language("", p.getenv)
+	of := strings.Join(names, ", ")
+	if len(names) > 5 {
+		of = lang.Say("hop.shared", "n", strconv.Itoa(len(names)))
+	}
+	this, last := ui.Summarize(outages, watch, from, now, now), ui.Summarize(outages, watch, before, from, now)
+	if _, err := p.out.WriteString(ui.SummaryText(this, last, of, lang, versionString()+", "+ui.Platform())); err != nil {
+		return err
+	}
+	if h.Problem != "" {
+		fmt.Fprintf(p.errs, "holdfast: %s\n", printable(h.Problem))
+	}
+	return nil
+}
