@@ -80,8 +80,11 @@ func (c *chart) step() time.Duration { return c.span / 120 }
 // anew, until the picture has to move.
 func (c *chart) show(key string, points []ui.Point, bands []band, now time.Time, span time.Duration) {
 	same := key == c.key && span == c.span && len(bands) == len(c.bands) && now.Sub(c.now) < c.step() && !now.Before(c.now)
-	if same && (span == chartSpan || (len(points) == 0) != (len(c.points) == 0)) {
-		same = len(points) == len(c.points) && (len(points) == 0 || points[0] == c.points[0] && points[len(points)-1] == c.points[len(points)-1])
+	if same { // of minutes, the newest few seconds are not to be seen
+		same = (len(points) == 0) == (len(c.points) == 0) && (len(points) == 0 || points[0] == c.points[0])
+	}
+	if same && span == chartSpan {
+		same = len(points) == len(c.points) && (len(points) == 0 || points[len(points)-1] == c.points[len(points)-1])
 	}
 	for i := 0; same && i < len(bands); i++ {
 		same = bands[i].from.Equal(c.bands[i].from) && bands[i].words == c.bands[i].words

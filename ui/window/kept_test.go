@@ -94,9 +94,17 @@ func TestTheWindowOpensOnHistory(t *testing.T) {
 	if got := len(d.last.minutes); got != 0 {
 		t.Errorf("%d minutes were asked for though the chart shows seconds", got)
 	}
+	d.model.change(func() { d.model.traces["Office gateway"] = samples() })
 	d.detail.reach.pick(2)
+	d.draws() // with what is known at once
+	if got := len(d.detail.chart.points); got != len(samples()) {
+		t.Errorf("%d points before the minutes came, want %d", got, len(samples()))
+	}
 	d.step()
 	d.draws()
+	if got := len(d.detail.chart.points); got < 1300+len(samples()) {
+		t.Errorf("the chart still has %d points after they came", got)
+	}
 	if got := len(d.last.minutes); got < 1300 || got > 1441 {
 		t.Errorf("%d minutes for a day", got)
 	}
