@@ -12,7 +12,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 
 	"holdfast/internal/control"
 	"holdfast/internal/wire"
@@ -656,16 +655,6 @@ func rootOf(err error) error {
 		}
 		err = next
 	}
-}
-
-// popUp opens a menu under what was pressed.
-func (w *Window) popUp(at fyne.CanvasObject, items []*fyne.MenuItem) {
-	pop := widget.NewPopUpMenu(fyne.NewMenu("", items...), w.win.Canvas())
-	place := w.app.Driver().AbsolutePositionForObject(at)
-	size := pop.MinSize()
-	pop.Resize(fyne.NewSize(size.Width, min(size.Height, w.size.Height-16)))
-	y := min(place.Y+at.Size().Height+4, max(w.size.Height-size.Height-8, 8))
-	pop.ShowAtPosition(fyne.NewPos(max(min(place.X, w.size.Width-size.Width-8), 8), y))
 }
 
 // A picker is a button that opens a menu of choices; it says what is chosen.

@@ -107,7 +107,7 @@ func (w *Window) listenToKeys() {
 			}
 			keys := &desktop.CustomShortcut{KeyName: c.key, Modifier: mod}
 			w.hotkeys.AddShortcut(keys, func(fyne.Shortcut) {
-				if w.dialog == nil {
+				if w.dialog == nil && w.menu == nil {
 					s.do(w)
 				}
 			})
@@ -115,7 +115,7 @@ func (w *Window) listenToKeys() {
 		}
 	}
 	canvas.SetOnTypedKey(func(k *fyne.KeyEvent) {
-		if w.dialog != nil {
+		if w.dialog != nil || w.menu != nil {
 			return
 		}
 		if do := plain[k.Name]; do != nil && k.Name != "" {
@@ -127,7 +127,7 @@ func (w *Window) listenToKeys() {
 		}
 	})
 	canvas.SetOnTypedRune(func(r rune) {
-		if r == '?' && w.dialog == nil {
+		if r == '?' && w.dialog == nil && w.menu == nil {
 			w.turn(tabShortcuts)
 		}
 	})

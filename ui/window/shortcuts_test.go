@@ -158,3 +158,51 @@ func TestTheOrderOfTheKeyboard(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
+
+func TestMenusByKeyboard(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
+	d.strike(0, fyne.KeyF10)
+	if d.menu == nil {
+		t.Fatal("no menu")
+	}
+	focused := func() string {
+		if i, ok := d.win.Canvas().Focused().(*menuItem); ok {
+			return i.text.whole
+		}
+		return ""
+	}
+	first := focused()
+	d.strike(0, fyne.KeyUp)
+	if got := focused(); got != "Quit" {
+		t.Errorf("above the first stands %q", got)
+	}
+	d.strike(0, fyne.KeyDown)
+	if got := focused(); got != first || got != "Pause all" {
+		t.Errorf("below the last stands %q", got)
+	}
+	d.strike(ctrl, fyne.KeyN)
+	if d.dialog != nil {
+		t.Error("a shortcut reaches what lies under the menu")
+	}
+	d.strike(0, fyne.KeyReturn)
+	d.wg.Wait()
+	if got := d.client.heard(); d.menu != nil || !slices.Equal(got, []string{"pause "}) {
+		t.Errorf("menu %v, asked %q", d.menu, got)
+	}
+	d.win.Canvas().Focus(d.detail.menu)
+	d.strike(0, fyne.KeyReturn)
+	d.strike(0, fyne.KeyEscape)
+	if d.menu != nil || d.win.Canvas().Focused() != fyne.Focusable(d.detail.menu) {
+		t.Error("Escape does not give the keyboard back")
+	}
+	// Thirty targets in the smallest window: the menu is no higher than the window.
+	d.win.Resize(fyne.NewSize(480, 360))
+	d.strike(0, fyne.KeyF10)
+	if got := d.menu.over.Objects[1]; got.Position().Y+got.Size().Height > 360 || got.Position().X+got.Size().Width > 480 {
+		t.Errorf("the menu stands at %v, %v large", got.Position(), got.Size())
+	}
+	d.win.Resize(fyne.NewSize(1120, 700))
+	if d.menu != nil {
+		t.Error("a menu stays when the window changes its size")
+	}
+}

@@ -50,6 +50,7 @@ type Window struct {
 	tab      string // which page is open: "tab.now", "tab.history", …
 	past     wanted // what the history page shows
 	watched  map[string]watched
+	menu     *menu
 	hotkeys  fyne.ShortcutHandler
 	noticeAt int // counts notices, so that an old timer does not clear a new one
 
@@ -169,6 +170,9 @@ func (w *Window) palette() *palette {
 // build makes all objects in the present language and palette.
 func (w *Window) build() {
 	w.p = w.palette()
+	if w.menu != nil { // it has the old colours and words
+		w.menu.close()
+	}
 	drill := ""
 	if w.detail != nil {
 		drill = w.detail.demo.mode
@@ -206,6 +210,9 @@ func (w *Window) listWidth() float32 {
 }
 
 func (w *Window) layout(size fyne.Size) {
+	if w.menu != nil && size != w.size {
+		w.menu.close()
+	}
 	narrow := size.Width < narrowBelow
 	switched := narrow != w.narrow
 	w.size, w.narrow = size, narrow

@@ -499,6 +499,7 @@ func TestGoldenPictures(t *testing.T) {
 			d.find()
 			d.detail.past.outages.toggle(1)
 		}},
+		{"menu-dark-zh", theme.VariantDark, ui.Chinese, fyne.NewSize(900, 560), broken, func(d *desk) { d.showMenu(d.detail.menu) }},
 		{"add-dark", theme.VariantDark, ui.English, fyne.NewSize(1000, 720), fiveTargets(), func(d *desk) { d.addTarget() }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
