@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 	"holdfast/internal/control"
 	"holdfast/monitor"
 	"holdfast/ui"
+	"holdfast/ui/notify"
 	"holdfast/ui/terminal"
 	"holdfast/ui/tray"
 )
@@ -46,8 +48,10 @@ type resident struct {
 	demo  *demo
 	child *child
 	tray  *tray.Tray // nil: none wanted
+	notes *notify.Notifier
 	end   context.CancelFunc
-	quiet bool // no window is opened unasked
+	quiet bool        // no window is opened unasked
+	bare  atomic.Bool // nothing on this desktop shows the icon
 
 	demoOn  sync.Mutex // guards demoIn
 	demoIn  bool       // the demo is among the targets
@@ -134,6 +138,7 @@ func (r *resident) showIcon(ctx context.Context) {
 		return
 	}
 	if err := r.tray.Run(ctx); err != nil && ctx.Err() == nil {
+		r.bare.Store(true)
 		r.p.say("no icon is shown (%v); Holdfast watches all the same, see holdfast status", err)
 		r.giveUpIcon()
 		<-ctx.Done()
@@ -144,11 +149,13 @@ func (r *resident) giveUpIcon() { r.once.Do(func() { close(r.noIcon) }) }
 
 // hostGone is told by the tray that nothing shows icons, or that something does again.
 func (r *resident) hostGone(gone bool) {
+	r.bare.Store(gone)
 	if !gone {
-		r.p.say("the icon is shown now")
+		r.p.say("%s", r.lang.Say("tray.back"))
 		return
 	}
-	r.p.say("this desktop shows no tray icons; the icon will be there as soon as something shows it (on GNOME the AppIndicator extension does)")
+	code := "notray." + ui.TrayHost(r.p.getenv)
+	r.p.say("%s. %s", r.lang.Say(code), r.lang.Tell(code))
 	if r.quiet {
 		return // it was started at login, where a panel may be slower than this program
 	}
@@ -165,9 +172,14 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 	if r.demo, err = newDemo(r.lang); err != nil {
 		return err
 	}
+	events := r.fleet.Subscribe(false)
+	r.notes = notify.New(notify.Options{
+		Next: events.Next, Close: events.Close, Snapshots: r.fleet.Snapshots, Logger: r.p.logger(),
+		Actions: notify.Actions{Reconnect: r.reconnectAll, Open: r.actions().Open},
+	})
 	server := &control.Server{
 		Engine: control.ForFleet(r.fleet), Settings: r.store, Version: versionString(), Logger: r.p.logger(),
-		OpenWindow: r.child.open, Try: r.try, Demo: r.drill, Quit: r.end,
+		OpenWindow: r.child.open, Try: r.try, Demo: r.drill, Quit: r.end, NoIcon: r.bare.Load,
 		SetAutostart: func(on bool) error { return atLogin(setAutostart(on)) },
 		Autostart: func() (control.Autostart, error) {
 			s, err := autostart.Enabled()
@@ -180,6 +192,7 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 		func(ctx context.Context) error { return server.Serve(ctx, ln) },
 		func(ctx context.Context) error { r.store.Run(ctx, r.changed); return nil },
 		r.printWithoutIcon,
+		r.notes.Run,
 	}
 	if kept := r.keepHistory(); kept != nil {
 		server.History, server.RoundTrips = outagesKept(kept), roundTripsKept(kept)
@@ -202,7 +215,22 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 func (r *resident) icon() icon {
 	events := r.fleet.Subscribe(false)
 	return icon{
-		next: events.Next, close: events.Close, snapshots: r.fleet.Snapshots, stalled: r.fleet.Stalled, show: r.tray.Show, lang: r.lang, since: r.made,
+		next: events.Next, close: events.Close, snapshots: r.fleet.Snapshots, stalled: r.fleet.Stalled, show: r.show, lang: r.lang, since: r.made,
+	}
+}
+
+// show brings the icon up to t. Whether the engine still judges is looked at for the icon only, and told to the notifications.
+func (r *resident) show(t ui.Tray) {
+	r.tray.Show(t)
+	r.notes.Stalled(t.Look == ui.LookUnknown)
+}
+
+// reconnectAll reconnects what a notification was about. A target that has gone meanwhile needs nothing.
+func (r *resident) reconnectAll(names []string) {
+	for _, name := range names {
+		if err := r.fleet.Reconnect(name); err != nil && !errors.Is(err, monitor.ErrUnknownTarget) {
+			r.p.say("%v", err)
+		}
 	}
 }
 
@@ -239,6 +267,10 @@ func (r *resident) apply(s config.Settings) error {
 		return fmt.Errorf("settings: %w", err)
 	}
 	r.demoIn = s.Demo
+	r.notes.Set(notify.Settings{
+		Off: s.Notify.Off, After: s.Notify.Wait(), Sound: s.Notify.Sound, From: s.Notify.Quiet.From, To: s.Notify.Quiet.To,
+		Lang: r.p.language(s.Language, r.p.getenv),
+	})
 	if r.tray != nil {
 		r.tray.ShowDrill(s.Demo)
 		r.tray.ShowBadge(s.Tray.Badge)

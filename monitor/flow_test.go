@@ -72,9 +72,9 @@ func TestSilence(t *testing.T) {
 			w.set(func() { w.gateway = netcheck.Silent })
 		}, 11178 * ms, netcheck.GatewayUnreachable},
 		{"the server hangs, its kernel acknowledges", nil, func(w *world) { w.set(func() { w.serve = mute }) }, 11178 * ms, netcheck.ServerHung},
-		// Without the kernel's word the fresh connection's silence needs 650 ms, and two round trips.
+		// Without the kernel's word the fresh connection's silence needs 650 ms, and a round trip.
 		{"the server hangs, nothing known of the kernel", func(w *world) { w.noInfo = true },
-			func(w *world) { w.set(func() { w.serve = mute }) }, 11406 * ms, netcheck.ServerHung},
+			func(w *world) { w.set(func() { w.serve = mute }) }, 11404 * ms, netcheck.ServerHung},
 		// Acknowledged, and the fresh SYN silent: the backlog of a stopped server is full.
 		{"the server hangs, its backlog is full", nil, func(w *world) {
 			w.set(func() {

@@ -787,7 +787,9 @@ func (m *Monitor) readAcked() {
 		return
 	}
 	t.facts.SessionAcked = netcheck.No
-	if info.unacked == 0 && info.lastAck < m.hub.now()-t.lost {
+	// What left within the last round trip cannot be acknowledged yet.
+	now := m.hub.now()
+	if int(info.unacked) <= m.sess.sentSince(now-info.rtt*3/2-50*time.Millisecond) && info.lastAck < now-t.lost {
 		t.facts.SessionAcked = netcheck.Yes
 		m.note(m.near(), m.s.Remote, netcheck.SeenOK, 0, "its kernel acknowledges what is sent")
 	}

@@ -64,6 +64,14 @@ func (s *session) oldest() (sent time.Duration, ok bool) {
 	return s.sent[k%sentRing], true
 }
 
+// sentSince counts the beats that left since then, as far back as they are kept.
+func (s *session) sentSince(at time.Duration) (n int) {
+	for k := s.n; k > 0 && s.n-k < sentRing && s.sent[k%sentRing] >= at; k-- {
+		n++
+	}
+	return n
+}
+
 // feed takes received bytes. It reports the number of the beat that they answer (0 none) and its round trip (0 when it
 // says nothing).
 func (s *session) feed(p []byte, now time.Duration) (k uint64, rtt time.Duration) {

@@ -248,7 +248,7 @@ func (m *Monitor) decide(now time.Duration) {
 		if t.facts.SessionAcked == netcheck.Yes || t.facts.Proxied && t.facts.Session == netcheck.Silent {
 			patience = secondLook - 20*time.Millisecond // the session is the other witness
 		}
-		patience += 2 * min(t.freshTook, 500*time.Millisecond) // on a long way the answer takes its time
+		patience += min(t.freshTook, time.Second) // on a long way the answer takes its time
 		until := t.freshAt + patience
 		if m.s.State == Connecting && !t.facts.HadSession {
 			until = max(until, t.round+firstAnswer)
@@ -384,13 +384,13 @@ func (m *Monitor) goDown(now time.Duration) {
 	m.edit().UpSince = time.Time{}
 	m.edit().Outages = withOutage(m.s.Outages, Outage{Start: m.s.BrokenSince, Verdict: m.s.Verdict, Attempts: m.s.Attempt})
 	m.publish(StateEvent)
+	t.knocks = 0
+	m.scheduleKnock(now)
 	if m.s.Verdict.IsZero() {
 		m.set(timerAttemptEnd, now+secondLook)
 	} else {
 		m.finishAttempt(now, m.s.Verdict.Cause)
 	}
-	t.knocks = 0
-	m.scheduleKnock(now)
 }
 
 // withOutage returns a copy of list with o in the place of the present outage, or behind it.

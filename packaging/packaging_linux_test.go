@@ -234,9 +234,17 @@ func TestInstallAndUninstall(t *testing.T) {
 	}
 }
 
-// What was installed runs: the resident finds its window in the library folder, and the window is of the class by which
-// docks find the menu entry.
-func TestInstalledRuns(t *testing.T) {
+// An installation is what was installed below a folder of its own, and a screen to run it on.
+type installation struct {
+	t       *testing.T
+	dir     string
+	program string // as the menu entry starts it
+	class   string // of the window, as docks are told
+	env     []string
+}
+
+func newInstallation(t *testing.T) *installation {
+	t.Helper()
 	need(t, "Xvfb", "xdotool", "dbus-daemon")
 	dir, err := os.MkdirTemp("", "hf-inst-") // a socket's path may have 107 bytes only
 	must(t, err)
@@ -244,61 +252,125 @@ func TestInstalledRuns(t *testing.T) {
 	do(t, []string{"BIN=" + binaries(t), "DESTDIR=", "PREFIX=" + dir}, "scripts/install", "put")
 	entry, err := os.ReadFile(filepath.Join(dir, "share/applications", id+".desktop"))
 	must(t, err)
-	program := value(t, entry, "Exec")
-	if program != dir+"/bin/holdfast" || value(t, entry, "TryExec") != program {
-		t.Errorf("the entry starts %s", program)
+	i := &installation{t: t, dir: dir, program: value(t, entry, "Exec"), class: value(t, entry, "StartupWMClass")}
+	if i.program != dir+"/bin/holdfast" || value(t, entry, "TryExec") != i.program {
+		t.Errorf("the entry starts %s", i.program)
 	}
-	if out := do(t, []string{"MANWIDTH=80", "LC_ALL=C.UTF-8"}, "sh", "-c", "cat "+dir+"/share/man/man1/holdfast.1"); !strings.Contains(out, `Holdfast 1.2.3\-dev+abc1234`) {
-		t.Error("the manual page is of another version")
-	}
-
-	read, write, err := os.Pipe()
-	must(t, err)
-	defer read.Close()
-	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset")
-	x.ExtraFiles = []*os.File{write}
-	must(t, x.Start())
-	t.Cleanup(func() { x.Process.Kill(); x.Wait() })
-	write.Close()
-	must(t, read.SetReadDeadline(time.Now().Add(patience)))
-	number, err := bufio.NewReader(read).ReadString('\n')
-	must(t, err)
-
+	number := i.reads(exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset"))
 	run := filepath.Join(dir, "run")
 	must(t, os.Mkdir(run, 0o700))
-	env := []string{
-		"DISPLAY=:" + strings.TrimSpace(number), "WAYLAND_DISPLAY=", "HOME=" + dir, "XDG_RUNTIME_DIR=" + run, "XDG_CONFIG_HOME=" + dir + "/config",
+	i.env = []string{
+		"DISPLAY=:" + number, "WAYLAND_DISPLAY=", "HOME=" + dir, "XDG_RUNTIME_DIR=" + run, "XDG_CONFIG_HOME=" + dir + "/config",
 		"XDG_CACHE_HOME=" + dir + "/cache", "XDG_DATA_HOME=" + dir + "/data", "XDG_STATE_HOME=" + dir + "/state",
-		"DBUS_SESSION_BUS_ADDRESS=unix:path=" + run + "/none", "LIBGL_ALWAYS_SOFTWARE=1", "LC_ALL=C.UTF-8",
+		"XDG_CURRENT_DESKTOP=ubuntu:GNOME", "DBUS_SESSION_BUS_ADDRESS=unix:path=" + run + "/none", "LIBGL_ALWAYS_SOFTWARE=1", "LC_ALL=C.UTF-8",
 	}
-	resident := exec.Command(program, "--no-tray")
-	resident.Env = append(os.Environ(), env...)
+	return i
+}
+
+// reads starts a server until the test ends and returns the line that it writes to descriptor 3.
+func (i *installation) reads(cmd *exec.Cmd) string {
+	i.t.Helper()
+	read, write, err := os.Pipe()
+	must(i.t, err)
+	defer read.Close()
+	cmd.ExtraFiles = []*os.File{write}
+	must(i.t, cmd.Start())
+	i.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	write.Close()
+	must(i.t, read.SetReadDeadline(time.Now().Add(patience)))
+	line, err := bufio.NewReader(read).ReadString('\n')
+	must(i.t, err)
+	return strings.TrimSpace(line)
+}
+
+// bus starts a message bus on which nobody shows icons.
+func (i *installation) bus() {
+	i.t.Helper()
+	address := "unix:path=" + filepath.Join(i.dir, "run/bus")
+	i.reads(exec.Command("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=3", "--address="+address))
+	i.env = append(i.env, "DBUS_SESSION_BUS_ADDRESS="+address)
+}
+
+// start runs the resident; end has it quit and returns what it said.
+func (i *installation) start(args ...string) (end func() string) {
+	i.t.Helper()
+	resident := exec.Command(i.program, args...)
+	resident.Env = append(os.Environ(), i.env...)
 	var said bytes.Buffer
 	resident.Stdout, resident.Stderr = &said, &said
-	must(t, resident.Start())
+	must(i.t, resident.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- resident.Wait() }()
-	t.Cleanup(func() { resident.Process.Kill() })
-	eventually(t, "Holdfast answers", func() bool { return try(env, program, "status") == nil })
-	do(t, env, program, "open")
-	class := value(t, entry, "StartupWMClass")
-	eventually(t, "a window of the class "+class, func() bool {
-		return try(env, "xdotool", "search", "--onlyvisible", "--class", "^"+class+"$") == nil
-	})
-	do(t, env, program, "quit")
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Errorf("ended with %v\n%s", err, said.String())
+	i.t.Cleanup(func() { resident.Process.Kill() })
+	eventually(i.t, "Holdfast answers", func() bool { return try(i.env, i.program, "status") == nil })
+	return func() string {
+		i.t.Helper()
+		do(i.t, i.env, i.program, "quit")
+		select {
+		case err := <-ended:
+			if err != nil {
+				i.t.Errorf("ended with %v\n%s", err, said.String())
+			}
+		case <-time.After(patience):
+			i.t.Fatal("it does not end")
 		}
-	case <-time.After(patience):
-		t.Fatal("it does not end")
+		return said.String()
 	}
-	do(t, []string{"PREFIX=" + dir, "DESTDIR="}, "scripts/install", "remove")
-	if left := tree(t, filepath.Join(dir, "share")); len(left) > 0 {
+}
+
+// windows reports whether a window is to be seen by which docks find the menu entry.
+func (i *installation) windows() bool {
+	return try(i.env, "xdotool", "search", "--onlyvisible", "--class", "^"+i.class+"$") == nil
+}
+
+// What was installed runs: the resident finds its window in the library folder.
+func TestInstalledRuns(t *testing.T) {
+	i := newInstallation(t)
+	page, err := os.ReadFile(filepath.Join(i.dir, "share/man/man1/holdfast.1"))
+	if err != nil || !bytes.Contains(page, []byte(`Holdfast 1.2.3\-dev+abc1234`)) {
+		t.Errorf("the manual page is of another version (%v)", err)
+	}
+	end := i.start("--no-tray")
+	do(t, i.env, i.program, "open")
+	eventually(t, "a window of the class "+i.class, i.windows)
+	end()
+	do(t, []string{"PREFIX=" + i.dir, "DESTDIR="}, "scripts/install", "remove")
+	if left := tree(t, filepath.Join(i.dir, "share")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+// A desktop that shows no tray icons, as GNOME without its extension: whoever starts Holdfast there gets the window, and is
+// told what is missing. At a login nothing comes up unasked.
+func TestDesktopWithoutATray(t *testing.T) {
+	need(t, "curl")
+	i := newInstallation(t)
+	i.bus()
+	noIcon := func() bool {
+		out := do(t, i.env, "curl", "-s", "--unix-socket", i.dir+"/run/holdfast/control.sock", "http://holdfast/v1/status")
+		return strings.Contains(out, `"no_icon":true`)
+	}
+	const hint = "This desktop shows no tray icons. Holdfast still watches. Install the AppIndicator extension"
+
+	end := i.start()
+	eventually(t, "the window opens by itself", i.windows)
+	if said := end(); !noted(said, hint) {
+		t.Errorf("says %q", said)
+	}
+	end = i.start("--background")
+	eventually(t, "it is known that nobody shows the icon", noIcon)
+	<-time.After(time.Second) // it is what does not happen in this time that counts
+	if i.windows() {
+		t.Error("a window opened unasked")
+	}
+	do(t, i.env, i.program) // from the menu: the window of the one that runs
+	eventually(t, "the window of the one that runs", i.windows)
+	if said := end(); !noted(said, hint) {
+		t.Errorf("says %q", said)
+	}
+}
+
+func noted(said, what string) bool { return strings.Count(said, what) == 1 }
 
 func try(env []string, name string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -76,15 +76,20 @@ func (r Root) Many() bool { return len(r.Members) > 1 }
 // Explain puts the root into words; of several targets the sentence counts them: "The gateway 192.0.2.1 does not answer:
 // 100 targets". Snaps are those that Roots was given.
 func (r Root) Explain(snaps []monitor.Snapshot, l Lang) Explanation {
+	e := r.Why(snaps, l)
+	if r.Many() {
+		e.Sentence = l.Say("root", "sentence", e.Sentence, "n", strconv.Itoa(len(r.Members)))
+	}
+	return e
+}
+
+// Why is Explain without the number of targets.
+func (r Root) Why(snaps []monitor.Snapshot, l Lang) Explanation {
 	s := snaps[r.Oldest]
 	e := Explain(s.Verdict, s, l)
-	if !r.Many() {
-		return e
-	}
-	if code := "root." + string(r.Cause); l.Say(code) != code { // the usual words are about one server
+	if code := "root." + string(r.Cause); r.Many() && l.Say(code) != code { // the usual words are about one server
 		e.Sentence, e.Remedy = l.Say(code), l.Tell(code)
 	}
-	e.Sentence = l.Say("root", "sentence", e.Sentence, "n", strconv.Itoa(len(r.Members)))
 	return e
 }
 

@@ -121,6 +121,17 @@ func TrayOf(snaps []monitor.Snapshot, stalled []string, now time.Time, l Lang) T
 	return t
 }
 
+// TrayHost is what a person can add to a desktop that shows no tray icons: "gnome" (an extension), "other" (a tray in the
+// panel).
+func TrayHost(getenv func(string) string) string {
+	for desktop := range strings.SplitSeq(getenv("XDG_CURRENT_DESKTOP"), ":") {
+		if strings.HasPrefix(strings.ToUpper(desktop), "GNOME") {
+			return "gnome"
+		}
+	}
+	return "other"
+}
+
 // rank puts the broken first and leaves all that need no person in the order of the settings.
 func rank(k Look) Look {
 	if k <= LookConnecting {

@@ -123,6 +123,7 @@ type Status struct {
 	PausedUntil map[string]wire.Time `json:"paused_until"` // targets that will resume by themselves
 	Stalled     []string             `json:"stalled"`      // targets that nobody watches at the moment: not known
 	Demo        bool                 `json:"demo"`         // there is a built-in responder to play with
+	NoIcon      bool                 `json:"no_icon"`      // nothing on this desktop shows the tray icon, and one is wanted
 	Problem     string               `json:"problem"`      // what is wrong with the settings file; empty nothing
 }
 

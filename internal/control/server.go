@@ -74,6 +74,8 @@ type Server struct {
 	// Autostart says whether the program is started at login, SetAutostart changes it.
 	Autostart    func() (Autostart, error)
 	SetAutostart func(on bool) error
+	// NoIcon reports whether nothing on this desktop shows the tray icon that is wanted; nil: none is, or it is shown.
+	NoIcon func() bool
 	// Quit asks the program to end. It does not wait for that.
 	Quit func()
 
@@ -315,6 +317,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) error {
 		o.Stalled = slices.Contains(st.Stalled, o.Target)
 		st.Targets = append(st.Targets, o)
 	}
+	st.NoIcon = s.NoIcon != nil && s.NoIcon()
 	if s.Settings != nil {
 		if _, err := s.Settings.Current(); err != nil {
 			st.Problem = err.Error()

@@ -5,7 +5,6 @@ package lab
 import (
 	"flag"
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 )
@@ -56,9 +55,6 @@ func TestIntegrationRelayHarmless(t *testing.T) {
 		}
 		t.Run(h.Title(), func(t *testing.T) {
 			Need(t, h.Tools()...)
-			if h.None && (strings.Contains(h.Name, "hole") || strings.Contains(h.Name, "300ms and 5 %")) {
-				t.Skip("skipped: over a long way TCP_USER_TIMEOUT (2 s) ends a session before its second keepalive can be answered")
-			}
 			t.Parallel()
 			suspected, down, report, err := h.Play(hold)
 			if err != nil || down > 0 {

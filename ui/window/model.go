@@ -35,6 +35,8 @@ type Client interface {
 	RemoveTarget(ctx context.Context, name string, rewrite bool) error
 	Try(ctx context.Context, t monitor.Target) iter.Seq2[wire.Object, error]
 	Demo(ctx context.Context, mode string) error
+	Autostart(ctx context.Context) (control.Autostart, error)
+	SetAutostart(ctx context.Context, on bool) error
 	Quit(ctx context.Context) error
 }
 
@@ -82,7 +84,11 @@ type model struct {
 	lang     ui.Lang
 	version  string
 	problem  string
+	noIcon   bool      // nothing on this desktop shows the tray icon
+	login    bool      // Holdfast is started at login; where loginKnown
 	traceAll time.Time // when the traces of all rows were asked for last
+
+	loginKnown bool
 }
 
 func newModel(dial func() (Client, error), l ui.Lang, now time.Time) *model {
@@ -250,9 +256,11 @@ func (m *model) askOnce(ctx context.Context) error {
 		return err
 	}
 	settings, settingsErr := c.Settings(ctx)
+	login, loginErr := c.Autostart(ctx)
 	traces := m.askTraces(ctx, c, status)
 	m.change(func() { // all at once: each change is one redraw
 		m.met, m.lost, m.demo, m.version, m.problem = true, time.Time{}, status.Demo, status.Version, status.Problem
+		m.noIcon, m.login, m.loginKnown = status.NoIcon, login.On, loginErr == nil
 		if settingsErr == nil {
 			if settings.Language != "" && settings.Language != m.settings.Language {
 				m.lang = ui.Lang(settings.Language)
@@ -385,6 +393,7 @@ type screen struct {
 	waiting bool             // nothing has answered yet
 	lost    string           // "Not known since 3 s"; "" while the resident answers
 	problem string           // of the settings file
+	noIcon  bool             // nothing on this desktop shows the tray icon
 	lang    ui.Lang
 	traced  uint64
 
@@ -401,7 +410,7 @@ type screen struct {
 
 func (s *screen) equal(o *screen) bool {
 	return slices.Equal(s.rows, o.rows) && s.sum == o.sum && s.chosen == o.chosen && s.view == o.view && s.isDemo == o.isDemo &&
-		s.own == o.own && s.single == o.single && s.waiting == o.waiting && s.lost == o.lost && s.problem == o.problem &&
+		s.own == o.own && s.single == o.single && s.waiting == o.waiting && s.lost == o.lost && s.problem == o.problem && s.noIcon == o.noIcon &&
 		s.lang == o.lang && s.traced == o.traced && s.span == o.span && s.events == o.events && s.attempts == o.attempts && s.outages == o.outages && s.soFar == o.soFar
 }
 
@@ -410,7 +419,7 @@ func (m *model) screen(now time.Time) (*screen, time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	l := m.lang
-	s := &screen{chosen: -1, lang: l, now: now, traced: m.traced, problem: m.problem, traces: maps.Clone(m.traces), span: m.span, events: m.events}
+	s := &screen{chosen: -1, lang: l, now: now, traced: m.traced, problem: m.problem, noIcon: m.noIcon, traces: maps.Clone(m.traces), span: m.span, events: m.events}
 	until := time.Duration(0)
 	sooner := func(d time.Duration) {
 		if d > 0 && (until == 0 || d < until) {

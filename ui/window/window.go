@@ -259,7 +259,7 @@ func (w *Window) draw(s *screen) {
 	if s.problem != "" && s.lost == "" {
 		w.detail.notice.set(ui.Printable(s.problem, 200))
 	} else if w.noticeAt == 0 {
-		w.detail.notice.set("")
+		w.detail.notice.set(s.hint())
 	}
 }
 
@@ -356,6 +356,9 @@ func (w *Window) notice(text string) {
 			if mine == w.noticeAt {
 				w.noticeAt = 0
 				w.detail.notice.set("")
+				if w.shown != nil {
+					w.detail.notice.set(w.shown.hint())
+				}
 			}
 		})
 	})
@@ -457,6 +460,9 @@ func (w *Window) showMenu(at fyne.CanvasObject) {
 	}
 	items = append(items, item(tabShortcuts, func() { w.turn(tabShortcuts) }))
 	items = append(items, item("menu.language", w.switchLanguage))
+	if login := w.loginItem(); login != nil {
+		items = append(items, login)
+	}
 	items = append(items, fyne.NewMenuItemSeparator(), item("menu.quit", func() {
 		w.ask(func(ctx context.Context, c Client) error { return c.Quit(ctx) }, w.app.Quit)
 	}))

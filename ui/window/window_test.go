@@ -62,6 +62,7 @@ type fakeClient struct {
 	kept     []wire.PastOutage // newest first
 	minutes  []wire.Minute     // of every target
 	keptErr  error
+	login    bool // it is started at login
 }
 
 func (f *fakeClient) note(format string, args ...any) error {
@@ -170,6 +171,18 @@ func (f *fakeClient) RemoveTarget(_ context.Context, n string, _ bool) error {
 }
 func (f *fakeClient) Demo(_ context.Context, mode string) error { return f.note("demo %s", mode) }
 func (f *fakeClient) Quit(context.Context) error                { return f.note("quit") }
+func (f *fakeClient) SetAutostart(_ context.Context, on bool) error {
+	err := f.note("start at login: %v", on)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.login = on
+	return err
+}
+func (f *fakeClient) Autostart(context.Context) (control.Autostart, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return control.Autostart{On: f.login}, f.err
+}
 
 var way = netcheck.Way{Index: 2, Interface: "eth0", Source: netip.MustParseAddr("192.0.2.17"), Gateway: netip.MustParseAddr("192.0.2.1")}
 

@@ -1,0 +1,569 @@
+//go:build (linux || freebsd || openbsd || netbsd) && !android
+
+package notify
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"holdfast/assets"
+	"holdfast/ui"
+)
+
+const (
+	serverName = "org.freedesktop.Notifications"
+	serverPath = dbus.ObjectPath("/org/freedesktop/Notifications")
+	busName    = "org.freedesktop.DBus"
+)
+
+// Bounds of what is sent and kept.
+const (
+	maxTitle = 200
+	maxBody  = 800 // of a line
+	maxLines = 4
+	maxSlips = 32 // notifications that a click may still come for
+)
+
+// Times of the desk. Variables only for tests.
+var (
+	busWithin = 5 * time.Second  // one answer of the bus itself
+	busAgain  = 1 * time.Second  // between two tries to reach a bus; doubles
+	busAtMost = 60 * time.Second // up to this
+	endWithin = 1 * time.Second  // at the end, for a bus that does not take what was sent
+)
+
+// A slip is one notification: what it should be, and what the server has.
+type slip struct {
+	note    Note
+	lang    ui.Lang
+	pending bool   // the server does not have it yet
+	gone    bool   // it is to be taken away
+	busy    bool   // the server is being told
+	shown   bool   // a server had it, or an earlier one in its place
+	lost    int    // how many servers ended over it
+	id      uint32 // the server's; 0: it has none, or has ended
+	turn    int    // when it was changed last
+}
+
+// A desk shows notifications by org.freedesktop.Notifications (Desktop Notifications Specification 1.2). The newest of each
+// is what counts; what the server was too slow for is left out. There is never more than one call under way, so a server
+// that hangs costs one message; whoever calls show and close waits for nobody. The bus is not looked for before there is
+// something to show.
+type desk struct {
+	actions Actions
+	log     *slog.Logger
+	wake    chan struct{} // capacity 1: slips have changed
+	clicks  chan func()
+
+	mu    sync.Mutex // guards what follows
+	slips map[int]*slip
+	turns int
+}
+
+func newDesk(a Actions, log *slog.Logger) *desk {
+	return &desk{actions: a, log: log, wake: make(chan struct{}, 1), clicks: make(chan func(), 4), slips: map[int]*slip{}}
+}
+
+// show wants a notification to be seen.
+func (d *desk) show(n Note, s Settings) {
+	d.mu.Lock()
+	p := d.slips[n.ID]
+	if p == nil {
+		p = &slip{}
+		d.slips[n.ID] = p
+		if len(d.slips) > maxSlips {
+			oldest := n.ID
+			for id, other := range d.slips {
+				if id != n.ID && (oldest == n.ID || other.turn < d.slips[oldest].turn) {
+					oldest = id
+				}
+			}
+			delete(d.slips, oldest)
+		}
+	}
+	d.turns++
+	p.note, p.lang, p.pending, p.gone, p.lost, p.turn = n, s.Lang, true, false, 0, d.turns
+	if n.Look == ui.LookUp && !p.shown && !p.busy {
+		delete(d.slips, n.ID) // nobody has seen that it was broken
+	}
+	d.mu.Unlock()
+	ring(d.wake)
+}
+
+// close wants a notification to be seen no more.
+func (d *desk) close(id int) {
+	d.mu.Lock()
+	if p := d.slips[id]; p != nil {
+		p.pending, p.gone = true, true
+	}
+	d.mu.Unlock()
+	ring(d.wake)
+}
+
+// any reports whether there is something that the server is to be told.
+func (d *desk) any() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.next() != 0
+}
+
+// take returns what the server is to be told.
+func (d *desk) take() (id int, s slip, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if id = d.next(); id == 0 {
+		return 0, slip{}, false
+	}
+	d.slips[id].busy = true
+	return id, *d.slips[id], true
+}
+
+// next is what has waited longest. Whoever calls it holds mu, and nothing is under way.
+func (d *desk) next() (id int) {
+	for k, p := range d.slips {
+		switch {
+		case !p.pending:
+		case p.gone && p.id == 0:
+			delete(d.slips, k) // it was never shown, or has ended
+		case id == 0 || p.turn < d.slips[id].turn:
+			id = k
+		}
+	}
+	return id
+}
+
+// done notes that the server was told of s, and calls it number.
+func (d *desk) done(id int, s slip, number uint32) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p := d.slips[id]
+	if p == nil {
+		return
+	}
+	p.id, p.shown, p.busy = number, true, false
+	if s.gone {
+		p.id = 0
+	}
+	if p.turn == s.turn && p.gone == s.gone {
+		p.pending = false
+		if p.gone {
+			delete(d.slips, id)
+		}
+	}
+}
+
+// lost notes that a server ended before it said whether it has s. It may have been s that ended it, so a second one is all
+// that is tried.
+func (d *desk) lost(id int, s slip) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p := d.slips[id]
+	if p == nil {
+		return
+	}
+	p.busy = false
+	if p.lost++; p.lost > 1 && p.turn == s.turn {
+		p.pending = false
+	}
+}
+
+// forget notes that the server has none of them any more; with all, that no answer comes either. What it had been told is
+// not told again.
+func (d *desk) forget(all bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.slips {
+		p.id, p.busy = 0, p.busy && !all
+	}
+}
+
+// named returns the notification that the server calls number.
+func (d *desk) named(number uint32) (Note, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.slips {
+		if p.id == number && number != 0 {
+			return p.note, true
+		}
+	}
+	return Note{}, false
+}
+
+// ended notes that a notification is no longer seen.
+func (d *desk) ended(number uint32) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.slips {
+		if p.id == number {
+			p.id = 0
+		}
+	}
+}
+
+// run works until ctx ends.
+func (d *desk) run(ctx context.Context) {
+	var group sync.WaitGroup
+	group.Go(func() {
+		for {
+			select {
+			case f := <-d.clicks:
+				f()
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		d.serve(ctx)
+	}()
+	select {
+	case <-served:
+	case <-ctx.Done():
+		// A bus that was stopped takes nothing, and godbus holds a lock over a write that Close needs as well.
+		select {
+		case <-served:
+		case <-time.After(endWithin):
+			d.log.Warn("notify: the session bus does not answer; left as it is")
+		}
+	}
+	group.Wait()
+}
+
+// serve connects when there is something to show, and again when the bus has gone and there still is.
+func (d *desk) serve(ctx context.Context) {
+	wait := busAgain
+	for {
+		if !d.any() {
+			select {
+			case <-d.wake:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		conn, in, err := connect(ctx)
+		if err == nil {
+			began := time.Now()
+			err = d.talk(ctx, conn, in)
+			conn.Close()
+			d.forget(true)
+			if time.Since(began) > busAtMost {
+				wait = busAgain
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		d.log.Debug("notify: no session bus", "error", err)
+		again := time.NewTimer(wait)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return
+		}
+		wait = min(2*wait, busAtMost)
+	}
+}
+
+// An inbox takes the signals of a connection. It never waits: what a server sends too fast is lost. That the server has
+// changed hands is kept apart, and is never lost.
+type inbox struct {
+	signals chan *dbus.Signal
+	owner   chan struct{} // capacity 1
+}
+
+// DeliverSignal implements dbus.SignalHandler.
+func (b *inbox) DeliverSignal(iface, name string, s *dbus.Signal) {
+	switch {
+	case iface == busName && name == "NameOwnerChanged" && s.Sender == busName:
+		ring(b.owner)
+	case iface == serverName:
+		select {
+		case b.signals <- s:
+		default:
+		}
+	}
+}
+
+// address is where the session bus is; "" where there is none. One is never started: nobody would see what is on it.
+func address() string {
+	if a := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); a != "" {
+		return a
+	}
+	for _, dir := range []string{os.Getenv("XDG_RUNTIME_DIR"), "/run/user/" + strconv.Itoa(os.Getuid())} {
+		path := filepath.Join(dir, "bus")
+		if _, err := os.Stat(path); err == nil && filepath.IsAbs(path) {
+			return "unix:path=" + dbus.EscapeBusAddressValue(path)
+		}
+	}
+	return ""
+}
+
+func connect(ctx context.Context) (*dbus.Conn, *inbox, error) {
+	at := address()
+	if at == "" {
+		return nil, nil, errors.New("there is no session bus")
+	}
+	in := &inbox{signals: make(chan *dbus.Signal, 16), owner: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancel(ctx)
+	tooLong := time.AfterFunc(busWithin, cancel) // a bus that is stopped accepts and says nothing
+	conn, err := dbus.Connect(at, dbus.WithContext(ctx), dbus.WithSignalHandler(in))
+	if !tooLong.Stop() && err == nil {
+		conn.Close()
+		err = context.DeadlineExceeded
+	}
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	context.AfterFunc(conn.Context(), cancel)
+	return conn, in, nil
+}
+
+// talk tells the server on conn what there is, until conn or ctx ends.
+func (d *desk) talk(ctx context.Context, conn *dbus.Conn, in *inbox) error {
+	bus := func(method string, args ...any) *dbus.Call {
+		ctx, cancel := context.WithTimeout(ctx, busWithin)
+		defer cancel()
+		return conn.BusObject().CallWithContext(ctx, busName+"."+method, 0, args...)
+	}
+	for _, rule := range []string{
+		"type='signal',sender='" + busName + "',interface='" + busName + "',member='NameOwnerChanged',arg0='" + serverName + "'",
+		"type='signal',sender='" + serverName + "',path='" + string(serverPath) + "',interface='" + serverName + "'",
+	} {
+		if err := bus("AddMatch", rule).Err; err != nil {
+			return err
+		}
+	}
+	server := conn.Object(serverName, serverPath)
+	answers := make(chan *dbus.Call, 1)
+	var (
+		can     []string // what the server can; nil: not asked yet
+		absent  bool     // there is no server, nor one that the bus could start
+		calling bool
+		id      int // what it is told of; 0: it was asked what it can
+		told    slip
+	)
+	answered := func(c *dbus.Call) {
+		calling = false
+		var number uint32
+		switch {
+		case errors.Is(c.Err, dbus.ErrClosed), errors.Is(c.Err, context.Canceled): // the bus has gone, which is seen below
+		case errorIs(c.Err, "NoReply") && id > 0: // it ended
+			d.lost(id, told)
+		case noServer(c.Err):
+			absent = true
+		case id == 0:
+			if can = []string{}; c.Err == nil {
+				can = words(c.Body)
+			}
+		default:
+			if c.Err != nil {
+				d.log.Warn("notify: the server took no notification", "error", ui.Printable(c.Err.Error(), 200))
+			} else if !told.gone {
+				_ = c.Store(&number) // 0: it has no number, and cannot be replaced
+			}
+			d.done(id, told, number)
+		}
+	}
+	for {
+		switch {
+		case calling || absent:
+		case can == nil:
+			if d.any() {
+				calling, id = true, 0
+				server.Go(serverName+".GetCapabilities", 0, answers)
+			}
+		default:
+			if id, told, calling = d.take(); !calling {
+				break
+			}
+			if told.gone {
+				server.Go(serverName+".CloseNotification", 0, answers, told.id)
+			} else {
+				server.Go(serverName+".Notify", 0, answers, message(told, can)...)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-conn.Context().Done():
+			return errors.New("the session bus has gone")
+		case <-d.wake:
+			absent = false
+		case c := <-answers:
+			answered(c)
+		case <-in.owner:
+			// Another server, or the same anew: it knows none of what the one before it had, and may use the numbers again. A
+			// call under way is answered all the same, by the next one or by the bus.
+			select {
+			case c := <-answers: // what the one before said before it went
+				answered(c)
+			default:
+			}
+			can, absent = nil, false
+			d.forget(false)
+		case s := <-in.signals:
+			d.heard(s, func() string {
+				var owner string
+				_ = bus("GetNameOwner", serverName).Store(&owner)
+				return owner
+			})
+		}
+	}
+}
+
+func errorIs(err error, name string) bool {
+	var e dbus.Error
+	return errors.As(err, &e) && e.Name == busName+".Error."+name
+}
+
+// noServer reports an error that says that nobody is there, and that the bus can start nobody.
+func noServer(err error) bool {
+	var e dbus.Error
+	return errors.As(err, &e) && (errorIs(err, "ServiceUnknown") || errorIs(err, "NameHasNoOwner") || errorIs(err, "NoReply") ||
+		errorIs(err, "TimedOut") || strings.HasPrefix(e.Name, busName+".Error.Spawn."))
+}
+
+// words reads the first values of an answer, if they are a list of words.
+func words(body []any) []string {
+	out := []string{}
+	if len(body) > 0 {
+		if list, ok := body[0].([]string); ok {
+			for _, word := range list[:min(len(list), 64)] {
+				out = append(out, word)
+			}
+		}
+	}
+	return out
+}
+
+// heard acts on a signal. Anybody on the bus can send one, so it counts only when owner, the server's name, sent it.
+func (d *desk) heard(s *dbus.Signal, owner func() string) {
+	if len(s.Body) < 2 || s.Path != serverPath {
+		return
+	}
+	number, ok := s.Body[0].(uint32)
+	if !ok {
+		return
+	}
+	note, ours := d.named(number)
+	if !ours || s.Sender != owner() {
+		return
+	}
+	switch strings.TrimPrefix(s.Name, serverName+".") {
+	case "NotificationClosed":
+		d.ended(number)
+	case "ActionInvoked":
+		act := d.actions.Open
+		if key, _ := s.Body[1].(string); key == actReconnect && note.Reconnect != nil && d.actions.Reconnect != nil {
+			act = func() { d.actions.Reconnect(note.Reconnect) }
+		} else if key != actDefault && key != actOpen {
+			return
+		}
+		if act == nil {
+			return
+		}
+		select {
+		case d.clicks <- act:
+		default: // an action hangs, and others wait for it
+			d.log.Warn("notify: a click was dropped")
+		}
+	}
+}
+
+// Keys of the actions; the specification gives "default" to a click on the notification itself.
+const (
+	actDefault   = "default"
+	actReconnect = "reconnect"
+	actOpen      = "open"
+)
+
+// escape is for servers that read markup in the body.
+var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// message is what Notify takes, for a server that can what can says.
+func message(s slip, can []string) []any {
+	n := s.note
+	has := func(what string) bool { return slices.Contains(can, what) }
+	title := ui.Printable(n.Title, maxTitle)
+	var lines []string
+	for _, line := range strings.SplitN(n.Body, "\n", maxLines+1)[:min(maxLines, strings.Count(n.Body, "\n")+1)] {
+		lines = append(lines, ui.Printable(line, maxBody))
+	}
+	body := strings.Join(lines, "\n")
+	switch {
+	case !has("body"):
+		title, body = ui.Printable(s.lang.Say("note.one", "title", title, "text", lines[0]), maxTitle), ""
+	case has("body-markup"):
+		body = escape.Replace(body)
+	}
+	actions := []string{}
+	if has("actions") {
+		actions = append(actions, actDefault, s.lang.Say("menu.open"))
+		if n.Reconnect != nil {
+			actions = append(actions, actReconnect, s.lang.Say("button.reconnect"))
+		}
+		actions = append(actions, actOpen, s.lang.Say("note.open"))
+	}
+	category := "network.error"
+	switch n.Look {
+	case ui.LookUp:
+		category = "network.connected"
+	case ui.LookDown:
+		category = "network.disconnected"
+	}
+	hints := map[string]dbus.Variant{
+		"urgency":       dbus.MakeVariant(byte(1)), // normal: critical ones never go away by themselves
+		"category":      dbus.MakeVariant(category),
+		"desktop-entry": dbus.MakeVariant("net.holdfast.Holdfast"), // the name of the menu entry
+	}
+	if n.Sound {
+		sound := "network-connectivity-lost"
+		if n.Look == ui.LookUp {
+			sound = "network-connectivity-established"
+		}
+		hints["sound-name"] = dbus.MakeVariant(sound)
+	} else {
+		hints["suppress-sound"] = dbus.MakeVariant(true)
+	}
+	maps.Copy(hints, picture(n.Look))
+	return []any{"Holdfast", s.id, "", title, body, actions, hints, int32(-1)}
+}
+
+// pictureSize is what servers show at scale 1 or 2.
+const pictureSize = 64
+
+// picture is the icon of a look: it needs no icon theme, and is the same as in the panel.
+func picture(k ui.Look) map[string]dbus.Variant {
+	for _, p := range assets.Pixmaps(k.String()) {
+		if p.Width != pictureSize {
+			continue
+		}
+		rgba := make([]byte, 0, len(p.ARGB))
+		for i := 0; i+4 <= len(p.ARGB); i += 4 {
+			rgba = append(rgba, p.ARGB[i+1], p.ARGB[i+2], p.ARGB[i+3], p.ARGB[i])
+		}
+		return map[string]dbus.Variant{"image-data": dbus.MakeVariant(struct {
+			Width, Height, Stride int32
+			Alpha                 bool
+			Bits, Channels        int32
+			Pixels                []byte
+		}{p.Width, p.Height, 4 * p.Width, true, 8, 4, rgba})}
+	}
+	return nil
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package notify
+
+import "time"
+
+// sleptFor cannot tell here.
+func sleptFor() time.Duration { return 0 }
