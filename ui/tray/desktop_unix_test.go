@@ -35,13 +35,27 @@ type panelKind struct {
 	desktop string // in XDG_CURRENT_DESKTOP
 	config  string // its file of settings, in the user's configuration folder
 	text    string
-	top     int // where on the screen it stands, 32 high
+	bottom  bool // it stands there, else at the top of the screen
+	high    int  // how high it is
+	icon    int  // how large its icons are
 }
 
 var (
-	xfcePanel = panelKind{"xfce4-panel", []string{"--disable-wm-check"}, "XFCE", "xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml", xfceConfig, 0}
-	lxqtPanel = panelKind{"lxqt-panel", nil, "LXQt", "lxqt/panel.conf", lxqtConfig, screenHeight - 32}
+	xfcePanel = panelKind{"xfce4-panel", []string{"--disable-wm-check"}, "XFCE", "xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml", xfceConfig, false, 32, 24}
+	lxqtPanel = panelKind{"lxqt-panel", nil, "LXQt", "lxqt/panel.conf", lxqtConfig, true, 32, 24}
 )
+
+// sized returns p with icons of that size.
+func (p panelKind) sized(icon int) panelKind {
+	p.high, p.icon = icon+8, icon
+	p.text = strings.NewReplacer(
+		`"size" type="uint" value="32"`, fmt.Sprintf(`"size" type="uint" value="%d"`, p.high),
+		`"icon-size" type="int" value="24"`, fmt.Sprintf(`"icon-size" type="int" value="%d"`, icon),
+		"panelSize=32", fmt.Sprintf("panelSize=%d", p.high),
+		"iconSize=24", fmt.Sprintf("iconSize=%d", icon),
+	).Replace(p.text)
+	return p
+}
 
 const screenHeight = 400
 
@@ -158,21 +172,25 @@ func (d *desktop) shot() *image.NRGBA {
 func (d *desktop) find(p panelKind, look string) image.Point {
 	d.t.Helper()
 	d.xdotool("mousemove", "100", strconv.Itoa(screenHeight/2))
-	icon, err := png.Decode(bytes.NewReader(assets.Icon(look, 24)))
+	icon, err := png.Decode(bytes.NewReader(assets.Icon(look, p.icon)))
 	must(d.t, err)
 	best, at := 255.0, image.Point{}
+	top := 0
+	if p.bottom {
+		top = screenHeight - p.high
+	}
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		shot := d.shot()
 		best = 255
-		for y := p.top; y <= p.top+32-24; y++ {
-			for x := 600; x <= 800-24; x++ {
+		for y := top; y <= top+p.high-p.icon; y++ {
+			for x := 600; x <= 800-p.icon; x++ {
 				if off := distance(shot, icon, image.Pt(x, y)); off < best {
-					best, at = off, image.Pt(x+12, y+12)
+					best, at = off, image.Pt(x+p.icon/2, y+p.icon/2)
 				}
 			}
 		}
 		if best < 0.5 {
-			d.t.Logf("%s on %s: %.2f of 255 from the drawing", look, p.program, best)
+			d.t.Logf("%s on %s at %d: %.2f of 255 from the drawing", look, p.program, p.icon, best)
 			return at
 		}
 	}
@@ -261,6 +279,47 @@ func TestOnARealPanel(t *testing.T) {
 			d.startPanel(kind)
 			wantNext(t, ready, true)
 			d.find(kind, "down")
+		})
+	}
+}
+
+// Every size that panels ask for comes out as it was drawn, pixel for pixel. The largest are those of screens with twice the
+// pixels.
+func TestSharpOnRealPanels(t *testing.T) {
+	for _, kind := range []panelKind{xfcePanel, lxqtPanel} {
+		t.Run(kind.program, func(t *testing.T) {
+			for _, size := range []int{16, 22, 32, 48} {
+				t.Run(strconv.Itoa(size), func(t *testing.T) {
+					kind := kind.sized(size)
+					d := startDesktop(t, kind)
+					defer d.keep()
+					tray := New(Options{})
+					tray.pace.first = time.Hour
+					tray.Show(allUp)
+					runTray(t, tray)
+					d.startPanel(kind)
+					d.find(kind, "up")
+				})
+			}
+		})
+	}
+}
+
+// On a screen with twice the pixels a panel of 32 has 64, and its icons 48.
+func TestSharpAtTwiceThePixels(t *testing.T) {
+	for _, kind := range []panelKind{xfcePanel, lxqtPanel} {
+		t.Run(kind.program, func(t *testing.T) {
+			d := startDesktop(t, kind)
+			defer d.keep()
+			t.Setenv("GDK_SCALE", "2")
+			t.Setenv("QT_SCALE_FACTOR", "2")
+			tray := New(Options{})
+			tray.pace.first = time.Hour
+			tray.Show(allUp)
+			runTray(t, tray)
+			d.startPanel(kind)
+			kind.high, kind.icon = 2*kind.high, 2*kind.icon
+			d.find(kind, "up")
 		})
 	}
 }
