@@ -16,6 +16,7 @@ import (
 	"holdfast/internal/autostart"
 	"holdfast/internal/config"
 	"holdfast/internal/control"
+	"holdfast/internal/responder"
 	"holdfast/monitor"
 	"holdfast/ui"
 	"holdfast/ui/notify"
@@ -179,7 +180,8 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 	})
 	server := &control.Server{
 		Engine: control.ForFleet(r.fleet), Settings: r.store, Version: versionString(), Logger: r.p.logger(),
-		OpenWindow: r.child.open, Try: r.try, Demo: r.drill, Quit: r.end, NoIcon: r.bare.Load,
+		OpenWindow: r.child.open, Try: r.try, Quit: r.end, NoIcon: r.bare.Load,
+		Demo: func(mode string) error { return r.drill(ctx, mode) }, Drilled: r.drilled,
 		SetAutostart: func(on bool) error { return atLogin(setAutostart(on)) },
 		Autostart: func() (control.Autostart, error) {
 			s, err := autostart.Enabled()
@@ -266,13 +268,16 @@ func (r *resident) apply(s config.Settings) error {
 	if err := r.fleet.Set(targets); err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
+	if r.demoIn && !s.Demo {
+		r.demo.set(responder.Normal) // whoever tries it again later finds it whole
+	}
 	r.demoIn = s.Demo
 	r.notes.Set(notify.Settings{
 		Off: s.Notify.Off, After: s.Notify.Wait(), Sound: s.Notify.Sound, From: s.Notify.Quiet.From, To: s.Notify.Quiet.To,
 		Lang: r.p.language(s.Language, r.p.getenv),
 	})
 	if r.tray != nil {
-		r.tray.ShowDrill(s.Demo)
+		r.tray.ShowDrill(s.Demo, drillNow(r.demo))
 		r.tray.ShowBadge(s.Tray.Badge)
 	}
 	return nil
@@ -294,13 +299,32 @@ func (r *resident) changed(s config.Settings, err error) {
 }
 
 // drill tells the demo server what to do.
-func (r *resident) drill(mode string) error {
+func (r *resident) drill(ctx context.Context, mode string) error {
 	r.demoOn.Lock()
-	defer r.demoOn.Unlock()
-	if !r.demoIn {
+	there := r.demoIn
+	r.demoOn.Unlock()
+	if !there {
 		return &control.Error{Status: 501, Code: control.CodeUnavailable, Msg: errNoDemo.Error()}
 	}
-	return r.demo.set(mode)
+	err := r.demo.drill(ctx, mode, r.fleet)
+	r.demoOn.Lock()
+	defer r.demoOn.Unlock()
+	if r.tray != nil {
+		r.tray.ShowDrill(r.demoIn, drillNow(r.demo))
+	}
+	return err
+}
+
+// drillNow is which drill is on, for the menu.
+func drillNow(d *demo) tray.Drill {
+	mode, _ := d.now()
+	return tray.Drill(mode.String())
+}
+
+// drilled is which drill is on, and since when, for the window.
+func (r *resident) drilled() (mode string, since time.Time) {
+	m, since := r.demo.now()
+	return m.String(), since
 }
 
 // actions are what clicks on the icon and its menu ask for.
@@ -326,7 +350,7 @@ func (r *resident) actions() tray.Actions {
 			client(func(ctx context.Context, c *control.Client) error { return c.Resume(ctx) })
 		},
 		Open:  func() { check(r.child.open()) },
-		Drill: func(d tray.Drill) { check(r.drill(string(d))) },
+		Drill: func(d tray.Drill) { check(r.drill(context.Background(), string(d))) },
 		Quit:  r.end,
 	}
 }

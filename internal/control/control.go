@@ -125,6 +125,13 @@ type Status struct {
 	Demo        bool                 `json:"demo"`         // there is a built-in responder to play with
 	NoIcon      bool                 `json:"no_icon"`      // nothing on this desktop shows the tray icon, and one is wanted
 	Problem     string               `json:"problem"`      // what is wrong with the settings file; empty nothing
+	Drill       *Drill               `json:"drill"`        // what that responder was told last; nil: nothing yet
+}
+
+// Drill is what the built-in responder has been told to do: "normal", "stopped", "hung", "late", "closing".
+type Drill struct {
+	Mode  string    `json:"mode"`
+	Since wire.Time `json:"since"`
 }
 
 // Autostart is the answer to GET /v1/autostart.

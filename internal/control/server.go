@@ -67,6 +67,8 @@ type Server struct {
 	Try func(ctx context.Context, t monitor.Target, event func(monitor.Event))
 	// Demo tells the built-in responder what to do.
 	Demo func(mode string) error
+	// Drilled says what that has been told last, and when; the zero time if it never was. Nil: that is not known.
+	Drilled func() (mode string, since time.Time)
 	// History writes the wire.History that is asked for, as JSON, and RoundTrips the wire.RoundTrips. What they return as
 	// an error they have written nothing of.
 	History    func(ctx context.Context, q HistoryQuery, w io.Writer) error
@@ -308,6 +310,11 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) error {
 	st := Status{
 		Version: s.Version, PID: os.Getpid(), Started: wire.Time{Time: s.started}, Time: wire.Time{Time: now},
 		Targets: []wire.Object{}, Stalled: s.Engine.Stalled(now), PausedUntil: s.pauses.list(), Demo: s.Demo != nil,
+	}
+	if s.Drilled != nil {
+		if mode, since := s.Drilled(); !since.IsZero() {
+			st.Drill = &Drill{Mode: mode, Since: wire.Time{Time: since}}
+		}
 	}
 	if st.Stalled == nil {
 		st.Stalled = []string{}

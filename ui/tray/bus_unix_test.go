@@ -256,6 +256,7 @@ type line struct {
 	label    string
 	icon     []byte
 	off      bool
+	on       bool // marked
 	parent   int32
 	children int
 }
@@ -292,6 +293,9 @@ func (p *panel) menu(item dbus.BusObject) (lines []line, all int) {
 					if on, ok := l.Props["enabled"].Value().(bool); ok {
 						out.off = !on
 					}
+					if state, ok := l.Props["toggle-state"].Value().(int32); ok {
+						out.on = state == 1
+					}
 					out.icon, _ = l.Props["icon-data"].Value().([]byte)
 					lines = append(lines, out)
 				}
@@ -321,6 +325,9 @@ func labels(lines []line) string {
 		}
 		if l.off {
 			s += " (off)"
+		}
+		if l.on {
+			s += " (on)"
 		}
 		out = append(out, s)
 	}

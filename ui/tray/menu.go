@@ -26,6 +26,7 @@ type entry struct {
 	icon   string
 	hidden bool
 	off    bool
+	marked bool
 }
 
 // A menu holds the lines. Only the goroutine that runs the tray touches it.
@@ -43,9 +44,12 @@ var theMenu = sync.OnceValue(func() *menu {
 	m := &menu{}
 	add := func(parent *entry, w what) *entry {
 		e := &entry{what: w}
-		if parent == nil {
+		switch {
+		case parent == nil:
 			e.item = systray.AddMenuItem("", "")
-		} else {
+		case w >= clickDrillStop && w <= clickDrillClose: // what is on has a mark
+			e.item = parent.item.AddSubMenuItemCheckbox("", "", false)
+		default:
 			e.item = parent.item.AddSubMenuItem("", "")
 		}
 		// systray offers a click without waiting, and drops it when nobody listens at that moment.
@@ -106,11 +110,15 @@ func (m *menu) show(v look, lang ui.Lang) {
 	plain(m.forNow, "menu.pause.resume", false, false)
 	plain(m.resume, "menu.resume", !v.SomePaused && !v.AllPaused, false)
 	plain(m.drill, "menu.drill", !v.drill, false)
-	plain(m.stop, "drill.stop", false, false)
-	plain(m.hang, "drill.hang", false, false)
-	plain(m.late, "drill.late", false, false)
-	plain(m.closing, "drill.close", false, false)
-	plain(m.heal, "drill.heal", false, false)
+	for _, d := range []struct {
+		e    *entry
+		code string
+		what Drill
+	}{{m.stop, "drill.stop", DrillStop}, {m.hang, "drill.hang", DrillHang}, {m.late, "drill.late", DrillLate}, {m.closing, "drill.close", DrillClose}} {
+		d.e.set(lang.Say(d.code)+"   "+lang.Tell(d.code), "", false, false)
+		d.e.mark(v.drilled == d.what)
+	}
+	plain(m.heal, "drill.heal", v.drilled == "" || v.drilled == DrillHeal, false)
 	plain(m.open, "menu.open", false, false)
 	plain(m.quit, "menu.quit", false, false)
 }
@@ -144,6 +152,17 @@ func (e *entry) set(title, icon string, hidden, off bool) {
 		e.item.Show()
 		e.hidden = false
 	}
+}
+
+// mark puts a tick before the line, or takes it away.
+func (e *entry) mark(on bool) {
+	switch {
+	case on && !e.marked:
+		e.item.Check()
+	case !on && e.marked:
+		e.item.Uncheck()
+	}
+	e.marked = on
 }
 
 // glyph is the edge of the state glyphs in the menu: what GTK and Qt give to pictures in menus at scale 1.

@@ -72,6 +72,7 @@ type Tray struct {
 // look is all that is shown; comparable.
 type look struct {
 	ui.Tray
+	drilled      Drill // the drill that is on; "" is DrillHeal
 	drill, badge bool
 }
 
@@ -100,8 +101,10 @@ func New(o Options) *Tray {
 // bus, and costs a comparison when nothing has changed. What is shown may skip to the newest.
 func (t *Tray) Show(v ui.Tray) { t.change(func(l *look) { l.Tray = v }) }
 
-// ShowDrill says whether the menu has the drill in it: it has while the demo server is a target.
-func (t *Tray) ShowDrill(there bool) { t.change(func(l *look) { l.drill = there }) }
+// ShowDrill says whether the menu has the drill in it, as it has while the demo server is a target, and which one is on.
+func (t *Tray) ShowDrill(there bool, on Drill) {
+	t.change(func(l *look) { l.drill, l.drilled = there, on })
+}
 
 // ShowBadge says whether the number of broken targets is drawn over the icon, from two.
 func (t *Tray) ShowBadge(on bool) { t.change(func(l *look) { l.badge = on }) }

@@ -167,14 +167,15 @@ func TestMenu(t *testing.T) {
 		{"all up", allUp, false, "Office__gateway   connected\nR&D   connected\n---\nReconnect now (off)" + pause + "\nOpen Holdfast\n" + tail},
 		{"one down", oneDown, false, "R&D   refuses, since 12:00:05\nOffice__gateway   connected\n---\nReconnect now" + pause + "\nOpen Holdfast\n" + tail},
 		{"fifteen targets", many, false, wantMany + "and 3 more\n---\nReconnect now (off)" + pause + "\nOpen Holdfast\n" + tail},
-		{"with the demo", allUp, true, "Office__gateway   connected\nR&D   connected\n---\nReconnect now (off)" + pause +
-			"\nDrill with the demo\n  Stop it\n  Hang it\n  Answer late\n  Close at once\n  Let it answer again\nOpen Holdfast\n" + tail},
+		{"with the demo, broken", allUp, true, "Office__gateway   connected\nR&D   connected\n---\nReconnect now (off)" + pause +
+			"\nDrill with the demo\n  Stop it   The program ends; seen at once.\n  Hang it   It accepts but stays silent. (on)\n" +
+			"  Answer late   Slow, not broken: no alarm.\n  Close at once   It hangs up on every session.\n  Let it answer again\nOpen Holdfast\n" + tail},
 		{"all paused", paused, false, "Office__gateway   connected\nR&D   connected\n---\nReconnect now (off)\nResume\nOpen Holdfast\n" + tail},
 		{"some paused", some, false, "Office__gateway   connected\nR&D   connected\n---\nReconnect now (off)" + pause + "\nResume\nOpen Holdfast\n" + tail},
 		{"nothing set up again", ui.Tray{Title: "x"}, false, "Nothing set up (off)\n---\nReconnect now (off)\nOpen Holdfast\n" + tail},
 	} {
 		tray.Show(c.shown)
-		tray.ShowDrill(c.drill)
+		tray.ShowDrill(c.drill, DrillHang)
 		var lines []line
 		var all int
 		for end := time.Now().Add(patience); labels(lines) != c.want && time.Now().Before(end); {
@@ -215,7 +216,7 @@ func TestClicksArriveFromTheBus(t *testing.T) {
 	tray := New(Options{Actions: asked.actions()})
 	tray.pace.menu = 0
 	tray.Show(allUp)
-	tray.ShowDrill(true)
+	tray.ShowDrill(true, DrillLate)
 	runTray(t, tray)
 	item := p.item()
 	mouse := func(method, want string) {
@@ -238,7 +239,8 @@ func TestClicksArriveFromTheBus(t *testing.T) {
 	for _, c := range []struct{ label, want string }{
 		{"R&D   refuses, since 12:00:05", "reconnect b"}, {"Office__gateway   connected", "open"}, {"Reconnect now", "reconnect"},
 		{"For one hour", "pause an hour"}, {"Until tomorrow", "pause until tomorrow"}, {"Until I resume", "pause"},
-		{"Stop it", "drill stopped"}, {"Hang it", "drill hung"}, {"Answer late", "drill late"}, {"Close at once", "drill closing"},
+		{"Stop it   The program ends; seen at once.", "drill stopped"}, {"Hang it   It accepts but stays silent.", "drill hung"},
+		{"Answer late   Slow, not broken: no alarm.", "drill late"}, {"Close at once   It hangs up on every session.", "drill closing"},
 		{"Let it answer again", "drill normal"}, {"Open Holdfast", "open"}, {"Quit", "quit"},
 	} {
 		i := slices.IndexFunc(lines, func(l line) bool { return l.label == c.label })

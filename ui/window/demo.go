@@ -3,12 +3,16 @@ package window
 import (
 	"context"
 	"image/color"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 
 	"holdfast/assets"
+	"holdfast/internal/control"
+	"holdfast/monitor"
+	"holdfast/netcheck"
 	"holdfast/ui"
 )
 
@@ -16,13 +20,14 @@ import (
 type card struct {
 	pressable
 	title        *label
+	word         *label // says that it is on: a border alone is soon overlooked
 	text         *paragraph
 	ground, ring *canvas.Rectangle
 	on           bool // this is what the demo does now
 }
 
-func newCard(p *palette, title, text string, press func()) *card {
-	c := &card{title: newText(title, fontStrong, p.accent), text: newParagraph(fontSmall, p.muted, 3), ground: box(color.Transparent, 10), ring: frame(color.Transparent, 2, 14)}
+func newCard(p *palette, title, text, word string, press func()) *card {
+	c := &card{title: newText(title, fontStrong, p.accent), word: newText(word, fontSmall, p.text), text: newParagraph(fontSmall, p.muted, 3), ground: box(color.Transparent, 10), ring: frame(color.Transparent, 2, 14)}
 	c.text.set(text)
 	c.p, c.press = p, press
 	c.paint = func() {
@@ -33,6 +38,7 @@ func newCard(p *palette, title, text string, press func()) *card {
 		if c.on {
 			c.ground.StrokeColor, c.ground.StrokeWidth = p.accent, 2
 		}
+		setVisible(c.on, c.word.Text)
 		c.ring.StrokeColor = color.Transparent
 		if c.focused {
 			c.ring.StrokeColor = p.accent
@@ -46,12 +52,14 @@ func newCard(p *palette, title, text string, press func()) *card {
 
 func (c *card) CreateRenderer() fyne.WidgetRenderer {
 	return &plain{
-		objects: []fyne.CanvasObject{c.ground, c.ring, c.title.Text, c.text.box},
+		objects: []fyne.CanvasObject{c.ground, c.ring, c.title.Text, c.word.Text, c.text.box},
 		min:     func() fyne.Size { return fyne.NewSize(140, 66) },
 		layout: func(s fyne.Size) {
 			put(c.ground, 0, 0, s.Width, s.Height)
 			put(c.ring, -4, -4, s.Width+8, s.Height+8)
-			c.title.place(17, 12, s.Width-34, 22)
+			word := c.word.font.width(c.word.whole)
+			c.title.place(17, 12, s.Width-34-word-8, 22)
+			c.word.place(s.Width-17-word, 12, word+1, 22)
 			c.text.place(17, 36, s.Width-30, 16)
 		},
 	}
@@ -70,7 +78,8 @@ var legend = [...]ui.Look{ui.LookUp, ui.LookConnecting, ui.LookSuspect, ui.LookD
 type demoPage struct {
 	w       *Window
 	box     *fyne.Container
-	mode    string
+	mode    string // which drill is marked; "" none
+	told    string // what the resident said last
 	look    ui.Look
 	panel   *canvas.Rectangle
 	icon    *canvas.Image
@@ -79,6 +88,7 @@ type demoPage struct {
 	hint    *paragraph
 	heads   [2]*label
 	cards   [len(drills)]*card
+	seen    *paragraph // what came of the last drill
 	heal    *button
 	rule    *canvas.Rectangle
 	glyphs  [len(legend)]*canvas.Image
@@ -99,9 +109,11 @@ func newDemoPage(w *Window) *demoPage {
 	d.heads = [2]*label{newText(w.say("head.break"), fontHead, p.text), newText(w.say("head.icon"), fontHead, p.text)}
 	objects := []fyne.CanvasObject{d.panel, d.icon, d.speaker, d.clock.Text, d.hint.box, d.heads[0].Text, d.heads[1].Text, d.rule}
 	for i, one := range drills {
-		d.cards[i] = newCard(p, w.say("drill."+one.word), w.lang.Tell("drill."+one.word), func() { d.drill(one.mode) })
+		d.cards[i] = newCard(p, w.say("drill."+one.word), w.lang.Tell("drill."+one.word), w.say("drill.on"), func() { d.drill(one.mode) })
 		objects = append(objects, d.cards[i])
 	}
+	d.seen = newParagraph(fontBody, p.text, 3)
+	objects = append(objects, d.seen.box)
 	d.heal = newButton(p, quiet, w.say("drill.heal"), "", func() { d.drill(healed) })
 	objects = append(objects, d.heal)
 	for i, k := range legend {
@@ -126,12 +138,46 @@ func (d *demoPage) setIcon(k ui.Look) {
 	d.icon.Refresh()
 }
 
-// show follows the state of the demo.
-func (d *demoPage) show(v ui.View) {
+// show follows the state of the demo: what it was told to do, and what came of it. It reports whether the page is to be
+// laid out anew.
+func (d *demoPage) show(v ui.View, drill, seen string) (relay bool) {
 	if v.Look != d.look {
 		d.look = v.Look
 		d.setIcon(v.Look)
 		setVisible(d.mode != "" || v.Look != ui.LookUp, d.heal)
+	}
+	if drill != d.told { // by the menu in the panel, say
+		d.told = drill
+		d.mark(drill)
+	}
+	return d.seen.set(seen)
+}
+
+// drillSeen says how soon what was told to the demo could be seen; snap is the demo's.
+func drillSeen(d control.Drill, s monitor.Snapshot, l ui.Lang) string {
+	since := d.Since.Time
+	after := func(t time.Time) (string, bool) {
+		took := t.Sub(since)
+		// The two clocks are those of one computer, read in another order than things happened.
+		return l.RTT(max(took, time.Millisecond)), !t.IsZero() && took > -20*time.Millisecond && took < time.Minute
+	}
+	switch noticed, ok := after(s.BrokenSince); {
+	case since.IsZero():
+		return ""
+	case d.Mode == "late" && s.State == monitor.Up && s.RTT > 0:
+		return l.Say("drill.seen.late", "rtt", l.RTT(s.RTT))
+	case d.Mode == healed:
+		if back, ok := after(s.UpSince); ok && s.State == monitor.Up {
+			return l.Say("drill.seen.back", "duration", back)
+		}
+		return ""
+	case !ok:
+		return ""
+	case s.State == monitor.Down && s.Verdict.Cause != netcheck.CauseNone:
+		red, _ := after(s.Since)
+		return l.Say("drill.seen.named", "duration", noticed, "other", red, "short", ui.Short(s.Verdict.Cause, l))
+	default:
+		return l.Say("drill.seen.noticed", "duration", noticed)
 	}
 }
 
@@ -190,7 +236,12 @@ func (d *demoPage) place(x, y, width, strip float32) float32 {
 	for i, c := range d.cards {
 		put(c, x+float32(i%columns)*(w+gap), y+float32(i/columns)*(height+gap), w, height)
 	}
-	y += float32((len(d.cards)+columns-1)/columns)*(height+gap) - gap + 20
+	y += float32((len(d.cards)+columns-1)/columns)*(height+gap) - gap
+	setVisible(d.seen.whole != "", d.seen.box)
+	if d.seen.whole != "" {
+		y += 12 + d.seen.place(x, y+12, width, 20)
+	}
+	y += 20
 	put(d.rule, x, y, width, 1)
 	y += 20
 	d.heads[1].place(x, y, width, 28)

@@ -509,7 +509,7 @@ func (d *detail) showTarget(s *screen, mode pageMode) bool {
 	}
 	relay = d.fine.set(fine) || relay
 	if mode == pageDemo {
-		d.demo.show(v)
+		relay = d.demo.show(v, s.drill, s.seen) || relay
 	}
 	return relay
 }

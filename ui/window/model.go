@@ -75,8 +75,9 @@ type model struct {
 	forgets  bool          // the resident keeps nothing
 	events   uint64        // rises when an outage of any target began or ended
 	settings control.Settings
-	known    bool      // settings were read
-	demo     bool      // the resident has a built-in responder
+	known    bool // settings were read
+	demo     bool // the resident has a built-in responder
+	drill    control.Drill
 	started  time.Time // when the window began to ask
 	met      bool      // the resident has answered
 	lost     time.Time // since when it does not answer; zero: it does
@@ -261,6 +262,9 @@ func (m *model) askOnce(ctx context.Context) error {
 	m.change(func() { // all at once: each change is one redraw
 		m.met, m.lost, m.demo, m.version, m.problem = true, time.Time{}, status.Demo, status.Version, status.Problem
 		m.noIcon, m.login, m.loginKnown = status.NoIcon, login.On, loginErr == nil
+		if m.drill = (control.Drill{}); status.Drill != nil {
+			m.drill = *status.Drill
+		}
 		if settingsErr == nil {
 			if settings.Language != "" && settings.Language != m.settings.Language {
 				m.lang = ui.Lang(settings.Language)
@@ -388,6 +392,8 @@ type screen struct {
 	view    ui.View
 	snap    monitor.Snapshot // of the chosen one; for the report and the chart, not compared
 	isDemo  bool             // the chosen target is the built-in demo
+	drill   string           // what that has been told to do
+	seen    string           // and what came of it
 	own     bool             // the chosen target stands in the settings and can be edited
 	single  string           // "1 of 5 broken"
 	waiting bool             // nothing has answered yet
@@ -409,7 +415,7 @@ type screen struct {
 }
 
 func (s *screen) equal(o *screen) bool {
-	return slices.Equal(s.rows, o.rows) && s.sum == o.sum && s.chosen == o.chosen && s.view == o.view && s.isDemo == o.isDemo &&
+	return slices.Equal(s.rows, o.rows) && s.sum == o.sum && s.chosen == o.chosen && s.view == o.view && s.isDemo == o.isDemo && s.drill == o.drill && s.seen == o.seen &&
 		s.own == o.own && s.single == o.single && s.waiting == o.waiting && s.lost == o.lost && s.problem == o.problem && s.noIcon == o.noIcon &&
 		s.lang == o.lang && s.traced == o.traced && s.span == o.span && s.events == o.events && s.attempts == o.attempts && s.outages == o.outages && s.soFar == o.soFar
 }
@@ -510,6 +516,9 @@ func (m *model) screen(now time.Time) (*screen, time.Duration) {
 	}
 	s.own = m.known && slices.ContainsFunc(m.settings.Targets, func(t monitor.Target) bool { return t.Name == chosen })
 	s.isDemo = m.known && m.demo && m.settings.Demo && !s.own
+	if s.isDemo {
+		s.drill, s.seen = m.drill.Mode, drillSeen(m.drill, s.snap, s.lang)
+	}
 	m.tables(s)
 	return s, until
 }

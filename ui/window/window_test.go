@@ -458,6 +458,18 @@ func TestGoldenPictures(t *testing.T) {
 		netcheck.Evidence{Hop: netcheck.HopServer, Seen: netcheck.SeenRefused, Saw: "connection refused, says the proxy"})
 	demo := upTarget("Demo server", "127.0.0.1:41327", 100*time.Microsecond, 8*time.Second)
 	demo.Way, demo.Evidence = netcheck.Way{Index: 1, Interface: "lo", Loopback: true}, nil
+	stopped, back := demo, demo
+	stopped.State, stopped.Verdict = monitor.Down, netcheck.Verdict{Hop: netcheck.HopServer, Cause: netcheck.ServerRefused}
+	stopped.BrokenSince, stopped.Since, stopped.UpSince = noon.Add(-9*time.Second+time.Millisecond), noon.Add(-9*time.Second+102*time.Millisecond), time.Time{}
+	stopped.Attempt, stopped.RetryAt = 6, noon.Add(2300*time.Millisecond)
+	stopped.Evidence = []netcheck.Evidence{{Hop: netcheck.HopServer, Seen: netcheck.SeenRefused, RTT: 100 * time.Microsecond, Time: noon}}
+	back.UpSince = noon.Add(-5*time.Second + 84*time.Millisecond)
+	drilled := func(mode string, ago time.Duration) func(*desk) {
+		return func(d *desk) {
+			d.client.status.Drill = &control.Drill{Mode: mode, Since: wire.Time{Time: noon.Add(-ago)}}
+			d.step()
+		}
+	}
 	for _, c := range []struct {
 		name  string
 		v     fyne.ThemeVariant
@@ -472,6 +484,13 @@ func TestGoldenPictures(t *testing.T) {
 		{"list-small-light", theme.VariantLight, ui.English, fyne.NewSize(480, 360), broken, nil},
 		{"detail-small-dark", theme.VariantDark, ui.English, fyne.NewSize(480, 360), broken, func(d *desk) { d.open("Office gateway") }},
 		{"demo-light", theme.VariantLight, ui.English, fyne.NewSize(1280, 720), []monitor.Snapshot{demo}, nil},
+		{"demo-stopped-dark-zh", theme.VariantDark, ui.Chinese, fyne.NewSize(1120, 760), []monitor.Snapshot{stopped}, drilled("stopped", 9*time.Second)},
+		{"demo-stopped-light", theme.VariantLight, ui.English, fyne.NewSize(1280, 760), []monitor.Snapshot{stopped}, drilled("stopped", 9*time.Second)},
+		{"demo-back-dark", theme.VariantDark, ui.English, fyne.NewSize(1000, 760), []monitor.Snapshot{back}, drilled("normal", 5*time.Second)},
+		{"demo-small-light", theme.VariantLight, ui.English, fyne.NewSize(480, 900), []monitor.Snapshot{back}, func(d *desk) {
+			d.open("Demo server")
+			drilled("normal", 5*time.Second)(d)
+		}},
 		{"proxy-up-light", theme.VariantLight, ui.English, fyne.NewSize(1120, 700), viaProxy, nil},
 		{"proxy-up-dark", theme.VariantDark, ui.English, fyne.NewSize(1120, 700), viaProxy, nil},
 		{"proxy-unreachable-light", theme.VariantLight, ui.English, fyne.NewSize(1280, 720), silentProxy, nil},
@@ -520,7 +539,7 @@ func TestGoldenPictures(t *testing.T) {
 				t.Skip("no font with Chinese characters: install fonts-noto-cjk")
 			}
 			d := newDesk(t, c.v, c.lang, c.size)
-			if c.name == "demo-light" {
+			if strings.HasPrefix(c.name, "demo-") {
 				d.client.settings.Demo = true
 			}
 			d.give(c.snaps...)
@@ -998,6 +1017,35 @@ func TestTheDemoCanBeBrokenAndRemoved(t *testing.T) {
 	want := []string{"demo hung", "demo normal", "settings demo=false language= rewrite=false"}
 	if got := d.client.heard(); !slices.Equal(got, want) {
 		t.Errorf("asked %q, want %q", got, want)
+	}
+}
+
+// What came of a drill is told in figures, and only what was seen of it.
+func TestWhatCameOfADrill(t *testing.T) {
+	at := func(ms int) time.Time { return noon.Add(time.Duration(ms) * time.Millisecond) }
+	down := monitor.Snapshot{State: monitor.Down, BrokenSince: at(360), Since: at(1100), Verdict: netcheck.Verdict{Cause: netcheck.ServerHung}}
+	for name, c := range map[string]struct {
+		mode string
+		snap monitor.Snapshot
+		want string
+	}{
+		"not noticed yet":        {"hung", monitor.Snapshot{State: monitor.Up, UpSince: at(-8000)}, ""},
+		"noticed":                {"hung", monitor.Snapshot{State: monitor.Suspect, BrokenSince: at(360)}, "Noticed after 360 ms"},
+		"named":                  {"hung", down, "Noticed after 360 ms, red after 1.1 s: program silent"},
+		"at once":                {"stopped", monitor.Snapshot{State: monitor.Down, BrokenSince: at(0), Since: at(1), Verdict: netcheck.Verdict{Cause: netcheck.ServerRefused}}, "Noticed after 1 ms, red after 1 ms: server refused"},
+		"an outage from before":  {"hung", monitor.Snapshot{State: monitor.Down, BrokenSince: at(-5000), Verdict: netcheck.Verdict{Cause: netcheck.ServerHung}}, ""},
+		"one from long after":    {"hung", monitor.Snapshot{State: monitor.Down, BrokenSince: at(90_000), Verdict: netcheck.Verdict{Cause: netcheck.ServerHung}}, ""},
+		"late":                   {"late", monitor.Snapshot{State: monitor.Up, UpSince: at(-8000), RTT: 301 * time.Millisecond}, "It answers after 301 ms: slow, and not broken"},
+		"back":                   {"normal", monitor.Snapshot{State: monitor.Up, UpSince: at(84)}, "Connected again 84 ms after it answered again"},
+		"not back yet":           {"normal", down, ""},
+		"healed and never ended": {"normal", monitor.Snapshot{State: monitor.Up, UpSince: at(-8000)}, ""},
+	} {
+		if got := drillSeen(control.Drill{Mode: c.mode, Since: wire.Time{Time: noon}}, c.snap, ui.English); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	if got := drillSeen(control.Drill{}, down, ui.English); got != "" {
+		t.Errorf("nobody asked for a drill: %q", got)
 	}
 }
 
