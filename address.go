@@ -72,7 +72,7 @@ func completeVia(_ *cobra.Command, _ []string, begun string) ([]cobra.Completion
 }
 
 // targets makes a target of each address, named like it.
-func (f *addressFlags) targets(cmd *cobra.Command, addresses []string, getenv func(string) string) ([]monitor.Target, error) {
+func (f *addressFlags) targets(cmd *cobra.Command, addresses []string) ([]monitor.Target, error) {
 	base := monitor.Target{Via: f.via, Heartbeat: f.heartbeat, Interval: f.interval}
 	var err error
 	if base.Send, err = config.Unescape(f.send); err != nil {
@@ -109,10 +109,6 @@ func (f *addressFlags) targets(cmd *cobra.Command, addresses []string, getenv fu
 			return nil, usageError{addressError(a, err)}
 		}
 		targets = append(targets, t)
-	}
-	targets, err = withPassword(targets, getenv)
-	if err != nil {
-		return nil, usageError{err}
 	}
 	return targets, nil
 }

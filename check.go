@@ -27,8 +27,11 @@ func (p *program) newCheck() *cobra.Command {
   holdfast check --send 'PING\r\n' --expect PONG localhost:6379 && echo fine`,
 		Args: exactly("ADDRESS"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			targets, err := f.targets(cmd, args, p.getenv)
+			targets, err := f.targets(cmd, args)
 			if err != nil {
+				return err
+			}
+			if targets, err = p.lookUp(cmd.Context(), targets); err != nil {
 				return err
 			}
 			return p.check(cmd.Context(), targets[0])

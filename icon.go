@@ -23,8 +23,9 @@ type icon struct {
 	snapshots func() []monitor.Snapshot
 	stalled   func(now time.Time) []string
 	show      func(ui.Tray)
-	lang      ui.Lang
-	since     time.Time // the looks that no event asks for are whole seconds after it; zero: after feed began
+	lang      func() ui.Lang
+	spoken    <-chan struct{} // lang says something else now; nil: it never does
+	since     time.Time       // the looks that no event asks for are whole seconds after it; zero: after feed began
 }
 
 // feed works until ctx ends or next fails.
@@ -67,6 +68,7 @@ func (i icon) feed(ctx context.Context) error {
 				continue
 			}
 		case <-timer.C:
+		case <-i.spoken:
 		}
 		shown = time.Now()
 		snapshots := i.snapshots()
@@ -79,7 +81,7 @@ func (i icon) feed(ctx context.Context) error {
 			next = stallAgain
 		}
 		suspected = stalled
-		i.show(ui.TrayOf(snapshots, sure, shown, i.lang))
+		i.show(ui.TrayOf(snapshots, sure, shown, i.lang()))
 		if active(snapshots) {
 			timer.Reset(next)
 		} else {

@@ -56,7 +56,7 @@ func (p *panel) icon() icon {
 				p.shown, p.at = append(p.shown, v.Look), append(p.at, time.Now())
 			}
 		},
-		lang: ui.English,
+		lang: func() ui.Lang { return ui.English },
 	}
 }
 

@@ -104,7 +104,7 @@ func newRoot(p *program) *cobra.Command {
 	complete(root, "lang", "en", "zh")
 	root.AddCommand(
 		p.newWatch(), p.newCheck(), p.newServe(), p.newStatus(), p.newReconnect(), p.newPause(), p.newResume(), p.newOpen(),
-		p.newQuit(), p.newAutostart(), p.newHistory(), p.newReport(), p.newKeep(), p.newVersion(), p.newMan(),
+		p.newQuit(), p.newAutostart(), p.newHistory(), p.newReport(), p.newKeep(), p.newVersion(), p.newMan(), p.newHelper(),
 	)
 	return root
 }

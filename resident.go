@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,7 +43,7 @@ func (f *residentFlags) add(cmd *cobra.Command) {
 // A resident is the one Holdfast of a user: engine, tray, control socket, and the window as its child.
 type resident struct {
 	p     *program
-	lang  ui.Lang
+	lang  atomic.Value // ui.Lang
 	store *config.Store
 	fleet *monitor.Fleet
 	made  time.Time // when fleet was: its beats are on a grid that begins there
@@ -53,6 +54,9 @@ type resident struct {
 	end   context.CancelFunc
 	quiet bool        // no window is opened unasked
 	bare  atomic.Bool // nothing on this desktop shows the icon
+
+	passwords *passwords
+	spoken    chan struct{} // capacity 1: the language is another
 
 	demoOn  sync.Mutex // guards demoIn
 	demoIn  bool       // the demo is among the targets
@@ -92,17 +96,21 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 	store := config.Open(path)
 	settings, _ := store.Current()
 	r := &resident{
-		p: p, store: store, lang: p.language(settings.Language, p.getenv), noIcon: make(chan struct{}), applied: make(chan struct{}),
+		p: p, store: store, noIcon: make(chan struct{}), applied: make(chan struct{}), spoken: make(chan struct{}, 1),
 		quiet: f.background, made: time.Now(), fleet: monitor.NewFleet(monitor.Options{Trace: traceSeconds, Logger: p.logger()}),
 	}
+	r.lang.Store(p.language(settings.Language, p.getenv))
 	r.child = &child{socket: ln.Addr().String(), say: p.say, getenv: p.getenv, find: findWindow}
 	ctx, r.end = context.WithCancel(ctx)
 	defer r.end()
+	r.passwords = newPasswords(ctx, keyring())
+	r.passwords.changed = r.reapply
+	r.passwords.missing = func(account string, err error) { p.say("%s", noPassword(account, err, r.language())) }
 	if f.noTray {
 		close(r.noIcon)
 	} else {
 		// No logger: what it would say, hostGone says for people.
-		r.tray = tray.New(tray.Options{Lang: r.lang, Actions: r.actions(), HostGone: r.hostGone})
+		r.tray = tray.New(tray.Options{Lang: r.language(), Actions: r.actions(), HostGone: r.hostGone})
 	}
 
 	// The icon is registered first and meanwhile the rest is built. It wants the main goroutine on macOS, so the rest is
@@ -114,6 +122,7 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 	}()
 	r.showIcon(ctx)
 	err = <-rest
+	r.passwords.end()
 	r.child.close()
 	return err
 }
@@ -152,11 +161,11 @@ func (r *resident) giveUpIcon() { r.once.Do(func() { close(r.noIcon) }) }
 func (r *resident) hostGone(gone bool) {
 	r.bare.Store(gone)
 	if !gone {
-		r.p.say("%s", r.lang.Say("tray.back"))
+		r.p.say("%s", r.language().Say("tray.back"))
 		return
 	}
 	code := "notray." + ui.TrayHost(r.p.getenv)
-	r.p.say("%s. %s", r.lang.Say(code), r.lang.Tell(code))
+	r.p.say("%s. %s", r.language().Say(code), r.language().Tell(code))
 	if r.quiet {
 		return // it was started at login, where a panel may be slower than this program
 	}
@@ -170,7 +179,7 @@ func (r *resident) hostGone(gone bool) {
 
 // run is all but the icon: it ends when ctx does, or with the first part that fails, and everything has ended then.
 func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
-	if r.demo, err = newDemo(r.lang); err != nil {
+	if r.demo, err = newDemo(r.language()); err != nil {
 		return err
 	}
 	events := r.fleet.Subscribe(false)
@@ -179,8 +188,8 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 		Actions: notify.Actions{Reconnect: r.reconnectAll, Open: r.actions().Open},
 	})
 	server := &control.Server{
-		Engine: control.ForFleet(r.fleet), Settings: r.store, Version: versionString(), Logger: r.p.logger(),
-		OpenWindow: r.child.open, Try: r.try, Quit: r.end, NoIcon: r.bare.Load,
+		Engine: kicking{control.ForFleet(r.fleet), r.passwords.again}, Settings: r.store, Version: versionString(), Logger: r.p.logger(),
+		OpenWindow: r.child.open, Try: r.try, Quit: r.end, Password: r.setPassword, NoIcon: r.bare.Load,
 		Demo: func(mode string) error { return r.drill(ctx, mode) }, Drilled: r.drilled,
 		SetAutostart: func(on bool) error { return atLogin(setAutostart(on)) },
 		Autostart: func() (control.Autostart, error) {
@@ -217,7 +226,7 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 func (r *resident) icon() icon {
 	events := r.fleet.Subscribe(false)
 	return icon{
-		next: events.Next, close: events.Close, snapshots: r.fleet.Snapshots, stalled: r.fleet.Stalled, show: r.show, lang: r.lang, since: r.made,
+		next: events.Next, close: events.Close, snapshots: r.fleet.Snapshots, stalled: r.fleet.Stalled, show: r.show, lang: r.language, spoken: r.spoken, since: r.made,
 	}
 }
 
@@ -254,11 +263,46 @@ func together(ctx context.Context, parts ...func(context.Context) error) error {
 	return errors.Join(errs...)
 }
 
-// apply makes settings the targets; those that did not change keep their sessions.
+// apply makes settings the targets; those that did not change keep their sessions. Passwords come from the keyring: what
+// it does not tell at once holds up only those that need it, for secret.Patience at most.
 func (r *resident) apply(s config.Settings) error {
+	targets, err := withPassword(s.Targets, r.p.getenv)
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	pending, done := r.passwords.ask(accountsOf(targets))
+	if len(pending) > 0 {
+		select {
+		case <-done:
+		case <-time.After(early):
+			without := func(t monitor.Target) bool { _, account, ok := login(t); return ok && pending[account] }
+			others := s
+			others.Targets = slices.DeleteFunc(slices.Clone(s.Targets), without)
+			if err := r.watch(func() config.Settings { return others }); err != nil {
+				return err
+			}
+			<-done
+		}
+	}
+	return r.watch(func() config.Settings { return s })
+}
+
+// reapply is for when a password is known that was not.
+func (r *resident) reapply() {
+	if err := r.watch(func() config.Settings { s, _ := r.store.Current(); return s }); err != nil {
+		r.p.say("%v", err)
+	}
+}
+
+// watch makes the settings that current returns the targets, with the passwords that are known.
+func (r *resident) watch(current func() config.Settings) error {
 	r.demoOn.Lock()
 	defer r.demoOn.Unlock()
-	targets, err := withPassword(s.Targets, r.p.getenv)
+	s := current() // only now: what came meanwhile is newer
+	targets, err := fill(s.Targets, r.passwords.of)
+	if err == nil {
+		targets, err = withPassword(targets, r.p.getenv)
+	}
 	if err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
@@ -283,9 +327,22 @@ func (r *resident) apply(s config.Settings) error {
 	return nil
 }
 
+// language is what the person reads now.
+func (r *resident) language() ui.Lang { return r.lang.Load().(ui.Lang) }
+
 // changed is told what the settings are, at the start and when they change, and what is wrong with the file.
 func (r *resident) changed(s config.Settings, err error) {
 	defer r.first.Do(func() { close(r.applied) })
+	if l := r.p.language(s.Language, r.p.getenv); l != r.language() {
+		r.lang.Store(l)
+		if r.tray != nil {
+			r.tray.Speak(l)
+		}
+		select {
+		case r.spoken <- struct{}{}:
+		default: // the icon has one to look at already
+		}
+	}
 	if err == nil {
 		err = r.apply(s)
 	}
@@ -341,8 +398,8 @@ func (r *resident) actions() tray.Actions {
 		check(r.p.ask(func(c *control.Client) error { return f(ctx, c) }))
 	}
 	return tray.Actions{
-		Reconnect:       func() { check(r.fleet.Reconnect()) },
-		ReconnectTarget: func(key string) { check(r.fleet.Reconnect(key)) },
+		Reconnect:       func() { r.passwords.again(); check(r.fleet.Reconnect()) },
+		ReconnectTarget: func(key string) { r.passwords.again(); check(r.fleet.Reconnect(key)) },
 		Pause: func(until time.Time) {
 			client(func(ctx context.Context, c *control.Client) error { return c.Pause(ctx, until) })
 		},
@@ -355,14 +412,31 @@ func (r *resident) actions() tray.Actions {
 	}
 }
 
-// try watches t on its own until ctx ends.
-func (r *resident) try(ctx context.Context, t monitor.Target, event func(monitor.Event)) {
-	targets, err := withPassword([]monitor.Target{t}, r.p.getenv)
+// try watches t on its own until ctx ends, with a password that somebody typed for its proxy, if any.
+func (r *resident) try(ctx context.Context, t monitor.Target, password string, event func(monitor.Event)) {
+	if password == "" {
+		if _, account, ok := login(t); ok && r.p.getenv(passwordVar) == "" {
+			_, done := r.passwords.ask([]string{account})
+			select {
+			case <-done:
+			case <-ctx.Done():
+				return
+			}
+			password = r.passwords.of(account)
+		}
+	}
+	t, err := withTyped(t, password)
+	if err == nil {
+		var list []monitor.Target
+		if list, err = withPassword([]monitor.Target{t}, r.p.getenv); err == nil {
+			t = list[0]
+		}
+	}
 	if err != nil {
 		r.p.say("%v", err)
 		return
 	}
-	control.Try(ctx, targets[0], event)
+	control.Try(ctx, t, event)
 }
 
 // printWithoutIcon prints what happens when no icon can: on a server, a log is what there is.
@@ -375,7 +449,7 @@ func (r *resident) printWithoutIcon(ctx context.Context) error {
 	events := r.fleet.Subscribe(false)
 	defer events.Close()
 	next := skipUnstarted(events.Next)
-	lines := terminal.Lines{Lang: r.lang}
+	lines := terminal.Lines{Lang: r.language()}
 	var buf []byte
 	for {
 		e, err := next(ctx)
@@ -385,6 +459,7 @@ func (r *resident) printWithoutIcon(ctx context.Context) error {
 		if e.Kind == monitor.AttemptEvent { // a log is kept for weeks, and an outage may last as long
 			continue
 		}
+		lines.Lang = r.language()
 		buf = lines.Append(buf[:0], e)
 		if _, err := r.p.errs.Write(buf); err != nil {
 			return nil // nobody reads; nothing to end for

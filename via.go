@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"holdfast/internal/dial"
+	"holdfast/internal/secret"
 	"holdfast/monitor"
 )
 
@@ -21,8 +23,8 @@ const viaHelp = `The way there:
   --via http://proxy.example.net:3128       an HTTP proxy, which is asked with CONNECT
   --via socks5://proxy.example.net:1080     a SOCKS 5 proxy; socks5h://… is the same: the proxy looks names up
   --via system                              what https_proxy, all_proxy and no_proxy say
-A proxy that wants a login is given its user, --via http://USER@proxy.example.net:3128, and the password in the
-environment variable ` + passwordVar + `. USER:PASSWORD@ works too, but others can read a command line: on
+A proxy that wants a login is given its user, --via http://USER@proxy.example.net:3128. The password comes from the
+environment variable ` + passwordVar + `, else from the keyring, where the window puts it. USER:PASSWORD@ works too, but others can read a command line: on
 Linux the password is overwritten there as soon as the program runs, elsewhere it stays.`
 
 // withPassword returns targets as they are asked for: a proxy that has a user and no password gets the one of the
@@ -32,21 +34,63 @@ func withPassword(targets []monitor.Target, getenv func(string) string) ([]monit
 	if password == "" {
 		return targets, nil
 	}
-	with := make([]monitor.Target, len(targets))
+	with, err := fill(targets, func(string) string { return password })
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", passwordVar, err)
+	}
+	return with, nil
+}
+
+// login returns the proxy of t, which may be the environment's, if it is told a user and has no password, and the account
+// under which a keyring keeps that.
+func login(t monitor.Target) (v dial.Via, account string, ok bool) {
+	v, err := dial.ParseVia(t.Via)
+	if err == nil {
+		v, err = v.For(t.Address)
+	}
+	if err != nil || v.User() == "" {
+		return v, "", false // an error is Target.Check's to tell
+	}
+	if none, err := v.WithCredentials(v.User(), ""); err != nil || v != none {
+		return v, "", false // it has a password of its own
+	}
+	return v, secret.Account(v.User(), net.JoinHostPort(v.Host(), strconv.Itoa(int(v.Port())))), true
+}
+
+// accountsOf are those whose passwords the targets need, each once.
+func accountsOf(targets []monitor.Target) []string {
+	var accounts []string
+	for _, t := range targets {
+		if _, account, ok := login(t); ok && !slices.Contains(accounts, account) {
+			accounts = append(accounts, account)
+		}
+	}
+	return accounts
+}
+
+// fill returns targets with the passwords that are known; the given slice is left as it is.
+func fill(targets []monitor.Target, password func(account string) string) ([]monitor.Target, error) {
+	var with []monitor.Target
 	for i, t := range targets {
-		with[i] = t
-		v, err := dial.ParseVia(t.Via)
-		if err != nil || v.User() == "" {
-			continue // an error is Target.Check's to tell
+		v, account, ok := login(t)
+		if !ok {
+			continue
 		}
-		if none, err := v.WithCredentials(v.User(), ""); err != nil || v != none {
-			continue // it has a password of its own
+		known := password(account)
+		if known == "" {
+			continue
 		}
-		if _, err := v.WithCredentials(v.User(), password); err != nil {
-			return nil, fmt.Errorf("%s: %w", passwordVar, err)
+		if _, err := v.WithCredentials(v.User(), known); err != nil {
+			return nil, err
 		}
-		with[i].Via = v.Scheme() + "://" + url.UserPassword(v.User(), password).String() + "@" +
+		if with == nil {
+			with = slices.Clone(targets)
+		}
+		with[i].Via = v.Scheme() + "://" + url.UserPassword(v.User(), known).String() + "@" +
 			net.JoinHostPort(v.Host(), strconv.Itoa(int(v.Port())))
+	}
+	if with == nil {
+		return targets, nil
 	}
 	return with, nil
 }

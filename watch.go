@@ -45,8 +45,11 @@ type watchFlags struct {
 }
 
 func (p *program) watch(ctx context.Context, cmd *cobra.Command, w watchFlags, f addressFlags, addresses []string) error {
-	targets, err := f.targets(cmd, addresses, p.getenv)
+	targets, err := f.targets(cmd, addresses)
 	if err != nil {
+		return err
+	}
+	if targets, err = p.lookUp(ctx, targets); err != nil {
 		return err
 	}
 	note := ""
@@ -56,7 +59,7 @@ func (p *program) watch(ctx context.Context, cmd *cobra.Command, w watchFlags, f
 			return usageError{fmt.Errorf("--%s says something of an address, and there is none", flag)}
 		}
 		var d *demo
-		if targets, d, err = p.settled(w.config); err != nil {
+		if targets, d, err = p.settled(ctx, w.config); err != nil {
 			return err
 		}
 		if d != nil {
@@ -89,7 +92,7 @@ func (p *program) watch(ctx context.Context, cmd *cobra.Command, w watchFlags, f
 }
 
 // settled is what the settings say to watch; the demo server, when that is part of it, is to be served.
-func (p *program) settled(path string) ([]monitor.Target, *demo, error) {
+func (p *program) settled(ctx context.Context, path string) ([]monitor.Target, *demo, error) {
 	if path != "" { // one that was asked for has to be there; the user's own need not
 		if _, err := os.Stat(path); err != nil {
 			return nil, nil, fmt.Errorf("settings: %w", err)
@@ -103,7 +106,7 @@ func (p *program) settled(path string) ([]monitor.Target, *demo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	targets, err := withPassword(s.Targets, p.getenv)
+	targets, err := p.lookUp(ctx, s.Targets)
 	if err != nil {
 		return nil, nil, err
 	}

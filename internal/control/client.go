@@ -189,9 +189,15 @@ func rewriteQuery(rewrite bool) string {
 }
 
 // Try watches t for ten seconds at most, without saving it: its events, until ctx ends or the loop is left. Out of what
-// cannot be used comes an *Error with its field.
-func (c *Client) Try(ctx context.Context, t monitor.Target) iter.Seq2[wire.Object, error] {
-	return c.stream(ctx, http.MethodPost, "/v1/try", fromTarget(t))
+// cannot be used comes an *Error with its field. The password is for its proxy; "" is the one that is kept.
+func (c *Client) Try(ctx context.Context, t monitor.Target, password string) iter.Seq2[wire.Object, error] {
+	return c.stream(ctx, http.MethodPost, "/v1/try", tryJSON{fromTarget(t), password})
+}
+
+// SavePassword keeps the password of the user whom the proxy of t is told. An *Error with CodeKeyring: it holds until
+// Holdfast ends, and no longer.
+func (c *Client) SavePassword(ctx context.Context, t monitor.Target, password string) error {
+	return c.do(ctx, http.MethodPut, "/v1/password", passwordJSON{t.Via, t.Address, password}, nil)
 }
 
 // Demo tells the built-in responder what to do.

@@ -33,7 +33,8 @@
 //	PUT    /v1/settings                  all of it
 //	PUT    /v1/settings/targets/{name}   a target: changes (or renames) the one of that name, else adds it
 //	DELETE /v1/settings/targets/{name}
-//	POST   /v1/try                       body: a target. Its events as lines of JSON, without saving it, until the client leaves, 10 s at most
+//	POST   /v1/try                       body: a target. Its events as lines of JSON, without saving it, until the client leaves, 10 s at most; "password" in it is for its proxy
+//	PUT    /v1/password                  {"via":…,"address":…,"password":…}: of the user whom that target's proxy is told; into the keyring, never the file
 //	POST   /v1/demo/{mode}               what the built-in responder is to do
 //	GET    /v1/autostart                 whether it is started at login: {"on":true,"file":"…","why":"…"}
 //	PUT    /v1/autostart                 {"on":true} or {"on":false}
@@ -84,6 +85,7 @@ const (
 	CodeTooMany       = "too-many"       // too many streams or trials
 	CodeTooLarge      = "too-large"      // a body of more than 64 KiB
 	CodeNoRoute       = "no-route"       // no such path or method; an older Holdfast
+	CodeKeyring       = "no-keyring"     // the password holds until Holdfast ends, for no keyring took it
 	CodeFailed        = "failed"         // it was tried and did not work
 )
 
@@ -225,6 +227,17 @@ type targetJSON struct {
 	Interval  string         `json:"interval,omitempty"`
 	Timeout   string         `json:"timeout,omitempty"`
 	Keepalive *keepaliveJSON `json:"keepalive,omitempty"`
+}
+
+type tryJSON struct {
+	targetJSON
+	Password string `json:"password,omitempty"`
+}
+
+type passwordJSON struct {
+	Via      string `json:"via"`
+	Address  string `json:"address"`
+	Password string `json:"password"`
 }
 
 type keepaliveJSON struct {

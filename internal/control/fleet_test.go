@@ -66,11 +66,11 @@ func TestWithARealFleet(t *testing.T) {
 	})
 	defer wg.Wait()
 	defer cancel()
-	_, c := start(t, &Server{Engine: ForFleet(f), Settings: settings, Try: Try})
+	_, c := start(t, &Server{Engine: ForFleet(f), Settings: settings, Try: func(ctx context.Context, t monitor.Target, _ string, event func(monitor.Event)) { Try(ctx, t, event) }})
 
 	up := false
 	target := monitor.Target{Name: "echo", Address: addr, Heartbeat: "echo", Interval: 100 * time.Millisecond}
-	for o, err := range c.Try(t.Context(), target) {
+	for o, err := range c.Try(t.Context(), target, "") {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -63,8 +63,10 @@ type Server struct {
 	// OpenWindow opens the window or brings it to the front. It does not wait for the window's end.
 	OpenWindow func() error
 	// Try watches a target of its own until ctx ends, handing over its events from one goroutine. It was checked. The
-	// function Try does it.
-	Try func(ctx context.Context, t monitor.Target, event func(monitor.Event))
+	// function Try does it. The password is for its proxy; "" is the one that is kept.
+	Try func(ctx context.Context, t monitor.Target, password string, event func(monitor.Event))
+	// Password keeps the password of the proxy of a target, of which via and address are set.
+	Password func(ctx context.Context, t monitor.Target, password string) error
 	// Demo tells the built-in responder what to do.
 	Demo func(mode string) error
 	// Drilled says what that has been told last, and when; the zero time if it never was. Nil: that is not known.
@@ -218,6 +220,7 @@ func (s *Server) build() {
 		return s.edit(w, r, config.RemoveTarget(segment(r, "name")))
 	})
 	handle("POST /v1/try", s.try)
+	handle("PUT /v1/password", s.password)
 	handle("POST /v1/demo/{mode}", func(w http.ResponseWriter, r *http.Request) error {
 		if s.Demo == nil {
 			return unavailable("there is no demo: it is switched off in the settings")
@@ -571,7 +574,7 @@ func (s *Server) edit(w http.ResponseWriter, r *http.Request, changes ...config.
 }
 
 func (s *Server) try(w http.ResponseWriter, r *http.Request) error {
-	var j targetJSON
+	var j tryJSON
 	if err := body(r, &j); err != nil {
 		return err
 	}
@@ -597,12 +600,26 @@ func (s *Server) try(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), tryFor)
 	defer cancel()
 	out := startLines(w)
-	s.Try(ctx, t, func(e monitor.Event) {
+	s.Try(ctx, t, j.Password, func(e monitor.Event) {
 		if out.event(e) != nil {
 			cancel()
 		}
 	})
 	return nil
+}
+
+func (s *Server) password(w http.ResponseWriter, r *http.Request) error {
+	var j passwordJSON
+	if err := body(r, &j); err != nil {
+		return err
+	}
+	if s.Password == nil {
+		return unavailable("this Holdfast keeps no passwords")
+	}
+	if err := s.Password(r.Context(), monitor.Target{Address: j.Address, Via: j.Via}, j.Password); err != nil {
+		return err
+	}
+	return nothing(w)
 }
 
 // body reads one JSON value and nothing behind it. An unknown field is refused: it would be lost.

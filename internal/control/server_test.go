@@ -354,7 +354,7 @@ func raw(t *testing.T, path, request string) net.Conn {
 
 func TestBadRequests(t *testing.T) {
 	e := newEngine("a")
-	s := &Server{Engine: e, Settings: store(t, "[[target]]\nname='a'\naddress='a:1'\n"), Try: func(context.Context, monitor.Target, func(monitor.Event)) {}}
+	s := &Server{Engine: e, Settings: store(t, "[[target]]\nname='a'\naddress='a:1'\n"), Try: func(context.Context, monitor.Target, string, func(monitor.Event)) {}}
 	_, c := start(t, s)
 	for name, r := range map[string]struct {
 		method, path, body string
@@ -581,7 +581,7 @@ func TestSettings(t *testing.T) {
 func TestTry(t *testing.T) {
 	target := monitor.Target{Name: "192.0.2.9:7", Address: "192.0.2.9:7", Heartbeat: "line", Send: "PING\n", Expect: "PONG"}
 	ended := make(chan bool, 1)
-	_, c := start(t, &Server{Engine: newEngine(), Try: func(ctx context.Context, got monitor.Target, event func(monitor.Event)) {
+	_, c := start(t, &Server{Engine: newEngine(), Try: func(ctx context.Context, got monitor.Target, _ string, event func(monitor.Event)) {
 		if got != target {
 			t.Errorf("asked to try %+v", got)
 		}
@@ -594,7 +594,7 @@ func TestTry(t *testing.T) {
 	n := 0
 	nameless := target
 	nameless.Name = ""
-	for o, err := range c.Try(t.Context(), nameless) {
+	for o, err := range c.Try(t.Context(), nameless, "") {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -725,7 +725,7 @@ func FuzzRequest(f *testing.F) {
 			return
 		}
 		e := newEngine("a")
-		s := &Server{Engine: e, Settings: &memory{}, Try: func(context.Context, monitor.Target, func(monitor.Event)) {}}
+		s := &Server{Engine: e, Settings: &memory{}, Try: func(context.Context, monitor.Target, string, func(monitor.Event)) {}}
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, r)
 		s.pauses.stop()

@@ -81,7 +81,8 @@ var theMenu = sync.OnceValue(func() *menu {
 })
 
 // show brings the menu up to v, line by line, touching only what differs.
-func (m *menu) show(v look, lang ui.Lang) {
+func (m *menu) show(v look) {
+	lang := v.lang
 	for i, e := range m.rows {
 		row := v.Rows[i]
 		switch {

@@ -74,6 +74,7 @@ type look struct {
 	ui.Tray
 	drilled      Drill // the drill that is on; "" is DrillHeal
 	drill, badge bool
+	lang         ui.Lang
 }
 
 // icon is the name under which package assets keeps the picture.
@@ -93,7 +94,7 @@ func New(o Options) *Tray {
 		o.Lang = ui.English
 	}
 	t := &Tray{o: o, wake: make(chan struct{}, 1), clicks: make(chan click, 32), pace: usual}
-	t.want.Look, t.want.Title = ui.LookUnknown, "Holdfast"
+	t.want.Look, t.want.Title, t.want.lang = ui.LookUnknown, "Holdfast", o.Lang
 	return t
 }
 
@@ -108,6 +109,9 @@ func (t *Tray) ShowDrill(there bool, on Drill) {
 
 // ShowBadge says whether the number of broken targets is drawn over the icon, from two.
 func (t *Tray) ShowBadge(on bool) { t.change(func(l *look) { l.badge = on }) }
+
+// Speak changes the language of the menu. What Show is given has been put into words by others.
+func (t *Tray) Speak(lang ui.Lang) { t.change(func(l *look) { l.lang = lang }) }
 
 func (t *Tray) change(f func(*look)) {
 	t.mu.Lock()

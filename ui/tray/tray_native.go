@@ -57,7 +57,7 @@ func (t *Tray) paint(ctx context.Context, m *menu) {
 			systray.SetTooltip(text)
 			tip = text
 		}
-		m.show(v, t.o.Lang)
+		m.show(v)
 		select {
 		case <-ctx.Done():
 			return

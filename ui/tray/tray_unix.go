@@ -373,7 +373,7 @@ func (s *screen) raise() bool {
 	if err != nil {
 		return false
 	}
-	beforeFirst(v.icon(), func() { theMenu().show(v, s.t.o.Lang) })
+	beforeFirst(v.icon(), func() { theMenu().show(v) })
 	start, _ := systray.RunWithExternalLoop(nil, nil)
 	start()
 	conn, err := dbus.SessionBus()
@@ -389,7 +389,7 @@ func (s *screen) raise() bool {
 		_ = conn.Emit(itemPath, itemIface+news)
 	}
 	s.conn = conn
-	theMenu().show(v, s.t.o.Lang) // differs when the icon was up before, on another bus
+	theMenu().show(v) // differs when the icon was up before, on another bus
 	s.menuAt = time.Now()
 	return true
 }
@@ -427,6 +427,6 @@ func (s *screen) paintMenu() {
 	if s.conn == nil {
 		return
 	}
-	theMenu().show(s.t.wanted(), s.t.o.Lang)
+	theMenu().show(s.t.wanted())
 	s.menuAt = time.Now()
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -16,8 +17,10 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"holdfast/internal/config"
+	"holdfast/internal/control"
 	"holdfast/internal/dial"
 	"holdfast/monitor"
+	"holdfast/netcheck"
 	"holdfast/ui"
 )
 
@@ -47,9 +50,12 @@ type dialog struct {
 
 	// What the fields say, kept here so that the dialog survives another theme.
 	name, address, interval, send, expect string
-	proxy, user                           string // of the way: host:port, and whom the proxy is told
+	proxy, user, password                 string // of the way: host:port, and whom the proxy is told; the password is only ever typed
 	way, heartbeat                        int
-	named                                 bool // the name was typed, not taken from the address
+	named                                 bool      // the name was typed, not taken from the address
+	beaten                                bool      // the heartbeat was chosen, not taken from the address
+	pasted                                ui.Pasted // what the address says
+	unkept                                bool      // no keyring took the password: asked
 
 	state  trial
 	passed monitor.Target // what worked or failed
@@ -70,6 +76,8 @@ type dialog struct {
 	fields  map[string]*field
 	ways    *segments
 	wayHint *label
+	means   *paragraph // what the address was taken for
+	offer   *button    // the proxy of the system
 	segs    *segments
 	hint    *label
 	box     *canvas.Rectangle
@@ -88,7 +96,7 @@ type dialog struct {
 
 func (w *Window) addTarget() {
 	if w.dialog == nil {
-		w.dialog = &dialog{w: w, heartbeat: 0, interval: "500ms"}
+		w.dialog = &dialog{w: w, interval: "500ms"}
 		w.dialog.rebuild()
 	}
 }
@@ -106,7 +114,7 @@ func (w *Window) editTarget() {
 		}
 	}
 	w.model.mu.Unlock()
-	d := &dialog{w: w, old: name, before: t, name: t.Name, address: t.Address, send: config.Escape(t.Send), expect: config.Escape(t.Expect), named: true, interval: "500ms"}
+	d := &dialog{w: w, old: name, before: t, name: t.Name, address: t.Address, send: config.Escape(t.Send), expect: config.Escape(t.Expect), named: true, beaten: true, interval: "500ms"}
 	if t.Interval > 0 {
 		d.interval = t.Interval.String()
 	}
@@ -191,13 +199,18 @@ func (d *dialog) rebuild() {
 	for _, one := range []struct {
 		key   string
 		value *string
-	}{{"address", &d.address}, {"name", &d.name}, {"interval", &d.interval}, {"proxy", &d.proxy}, {"user", &d.user}, {"send", &d.send}, {"expect", &d.expect}} {
+	}{{"address", &d.address}, {"name", &d.name}, {"interval", &d.interval}, {"proxy", &d.proxy}, {"user", &d.user}, {"password", &d.password}, {"send", &d.send}, {"expect", &d.expect}} {
 		f := newField(*one.value, nil)
 		f.escape, f.enter = d.close, d.submit
 		f.PlaceHolder = w.say("dialog." + one.key + ".example")
+		f.Password = one.key == "password"
 		value, key := one.value, one.key
 		f.OnChanged = func(s string) {
+			pasted := len(s) > len(*value)+utf8.UTFMax // more than a key gives
 			*value = s
+			if key == "proxy" && pasted {
+				d.takeApart()
+			}
 			d.changed(key)
 		}
 		d.fields[key] = f
@@ -216,13 +229,16 @@ func (d *dialog) rebuild() {
 		d.relay()
 	})
 	d.wayHint = newText(w.lang.Tell("dialog.way."+ways[d.way]), fontSmall, p.muted)
+	d.means = newParagraph(fontSmall, p.muted, 3)
+	d.pasted = ui.Understand(d.address)
+	d.offer = newButton(p, quiet, "", "", func() { d.ways.pick(slices.Index(ways[:], "system")) })
 	d.labels["heartbeat"] = newText(w.say("dialog.heartbeat"), fontSmallB, p.text)
 	words := make([]string, len(heartbeats))
 	for i, h := range heartbeats {
 		words[i] = w.say("dialog.heartbeat." + h)
 	}
 	d.segs = newSegments(p, words, d.heartbeat, func(i int) {
-		d.heartbeat = i
+		d.heartbeat, d.beaten = i, true
 		d.hint.set(w.lang.Tell("dialog.heartbeat." + heartbeats[i]))
 		d.changed("heartbeat")
 		d.relay()
@@ -237,7 +253,7 @@ func (d *dialog) rebuild() {
 	d.cancelB = newButton(p, outlined, w.say("button.cancel"), "", d.close)
 	d.save = newButton(p, primary, w.say("button.save"), "", d.submit)
 	d.problem = newParagraph(fontSmall, p.tone(ui.LookDown).ink, 3)
-	objects = append(objects, d.labels["way"].Text, d.ways, d.wayHint.Text, d.labels["heartbeat"].Text, d.segs, d.hint.Text, d.box, d.head.Text, d.said.box, d.strip)
+	objects = append(objects, d.labels["way"].Text, d.ways, d.wayHint.Text, d.means.box, d.offer, d.labels["heartbeat"].Text, d.segs, d.hint.Text, d.box, d.head.Text, d.said.box, d.strip)
 	d.page = container.New(column{
 		min:    func() fyne.Size { return fyne.NewSize(0, d.run(d.inner)) },
 		layout: func(s fyne.Size) { d.run(s.Width) },
@@ -305,6 +321,9 @@ func (d *dialog) run(width float32) float32 {
 		put(d.fields[key], x, y+24, width, 40)
 	}
 	put2("address", x, y, width)
+	if means := d.means.place(x, y+68, width, 16); means > 0 {
+		y += means + 4
+	}
 	y += 80
 	if two {
 		put2("name", x, y, half)
@@ -328,18 +347,37 @@ func (d *dialog) run(width float32) float32 {
 		}
 	}
 	choice("way", d.ways, d.wayHint)
+	if d.offer.Visible() {
+		put(d.offer, x-12, y-12, min(d.offer.width(), width+12), buttonHeight)
+		y += buttonHeight
+	}
 	proxied := ways[d.way] == "http" || ways[d.way] == "socks5"
+	secret := proxied || d.wantsPassword()
 	setVisible(proxied, d.fields["proxy"], d.fields["user"], d.labels["proxy"].Text, d.labels["user"].Text)
-	if proxied {
-		if two {
-			put2("proxy", x, y, half)
-			put2("user", x+half+16, y, half)
-			y += 80
-		} else {
-			put2("proxy", x, y, width)
-			put2("user", x, y+80, width)
-			y += 160
-		}
+	setVisible(secret, d.fields["password"], d.labels["password"].Text)
+	three := width >= 560
+	if proxied && !three {
+		put2("proxy", x, y, width)
+		y += 80
+	}
+	switch {
+	case proxied && three:
+		quarter := (half - 16) / 2
+		put2("proxy", x, y, half)
+		put2("user", x+half+16, y, quarter)
+		put2("password", x+half+16+quarter+16, y, quarter)
+		y += 80
+	case proxied && two:
+		put2("user", x, y, half)
+		put2("password", x+half+16, y, half)
+		y += 80
+	case proxied:
+		put2("user", x, y, width)
+		put2("password", x, y+80, width)
+		y += 160
+	case secret:
+		put2("password", x, y, width)
+		y += 80
 	}
 	choice("heartbeat", d.segs, d.hint)
 	line := heartbeats[d.heartbeat] == "line"
@@ -384,20 +422,13 @@ func (d *dialog) changed(key string) {
 	case "name":
 		d.named = d.name != ""
 	case "address":
-		if !d.named {
-			name := d.address
-			if host, _, err := net.SplitHostPort(d.address); err == nil {
-				name = host
-			}
-			d.name = name
-			f := d.fields["name"]
-			f.Text = name
-			f.Refresh()
-		}
+		d.understand()
+	case "send", "expect":
+		d.beaten = true
 	}
-	d.asking, d.layout = false, false
+	d.asking, d.layout, d.unkept = false, false, false
 	t, err := d.target()
-	if err == nil && d.state != untried && d.sameSession(t, d.passed) {
+	if err == nil && d.state != untried && d.sameSession(t, d.passed) && key != "password" {
 		d.problem.set("")
 		d.refresh() // only the name is new
 		return
@@ -418,6 +449,94 @@ func (d *dialog) changed(key string) {
 	d.refresh()
 }
 
+// takeApart takes over a proxy that was pasted whole: its kind, its user, and its password, which no file gets.
+func (d *dialog) takeApart() {
+	text := strings.TrimSpace(d.proxy)
+	v, err := dial.ParseVia(text)
+	if err != nil || !v.IsProxy() {
+		return
+	}
+	way, proxy, user := wayFields(text)
+	password := ""
+	rest := text[strings.Index(text, "://")+3:]
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		if _, coded, ok := strings.Cut(rest[:at], ":"); ok {
+			if plain, err := url.PathUnescape(coded); err == nil {
+				password = plain
+			}
+		}
+	}
+	if password == "" && v.HasCredentials() && user == "" {
+		return // ":secret@": what it is, only the person knows
+	}
+	d.proxy, d.user = proxy, user
+	if password != "" {
+		d.password = password
+	}
+	for key, value := range map[string]string{"proxy": d.proxy, "user": d.user, "password": d.password} {
+		d.fields[key].Text = value
+		d.fields[key].Refresh()
+	}
+	if way != d.way {
+		d.way, d.ways.chosen = way, way
+		d.ways.show()
+	}
+}
+
+// understand takes over what the address says: a name for the target, and the heartbeat of a service that is known.
+func (d *dialog) understand() {
+	d.pasted = ui.Understand(d.address)
+	set := func(key string, value *string, text string) {
+		if *value = text; d.fields[key].Text != text {
+			d.fields[key].Text = text
+			d.fields[key].Refresh()
+		}
+	}
+	if !d.named {
+		name := d.pasted.Host
+		if name == "" && !strings.ContainsAny(d.address, "@/") { // it may be half a URL, with a password in it
+			name = strings.TrimSpace(d.address)
+		}
+		set("name", &d.name, name)
+	}
+	if d.beaten {
+		return
+	}
+	if i := max(slices.Index(heartbeats[:], d.pasted.Heartbeat), 0); i != d.heartbeat {
+		d.heartbeat = i
+		d.segs.chosen = i
+		d.segs.show()
+		d.hint.set(d.w.lang.Tell("dialog.heartbeat." + heartbeats[i]))
+	}
+	set("send", &d.send, config.Escape(d.pasted.Send))
+	set("expect", &d.expect, config.Escape(strings.TrimRight(d.pasted.Expect, "\r\n")))
+}
+
+// system is the proxy that the environment names for the address; none where there is none.
+func (d *dialog) system() dial.Via {
+	v, err := dial.ParseVia("system")
+	if err == nil && d.pasted.Address != "" {
+		v, err = v.For(d.pasted.Address)
+	}
+	if err != nil || !v.IsProxy() {
+		return dial.Via{}
+	}
+	return v
+}
+
+// wantsPassword reports whether the environment's proxy is the way, is told a user, and no password.
+func (d *dialog) wantsPassword() bool {
+	if ways[d.way] != "system" {
+		return false
+	}
+	v := d.system()
+	if v.User() == "" {
+		return false
+	}
+	none, err := v.WithCredentials(v.User(), "")
+	return err == nil && none == v
+}
+
 // sameSession reports whether two targets differ in their name at most.
 func (d *dialog) sameSession(a, b monitor.Target) bool {
 	a.Name, b.Name = "", ""
@@ -427,7 +546,10 @@ func (d *dialog) sameSession(a, b monitor.Target) bool {
 // target is what the fields say.
 func (d *dialog) target() (monitor.Target, error) {
 	t := d.before
-	t.Name, t.Address = strings.TrimSpace(d.name), strings.TrimSpace(d.address)
+	t.Name, t.Address = strings.TrimSpace(d.name), d.pasted.Address
+	if t.Address == "" {
+		t.Address = strings.TrimSpace(d.address) // what is wrong with it is told of what was typed
+	}
 	t.Heartbeat, t.Send, t.Expect = heartbeats[d.heartbeat], "", ""
 	if t.Heartbeat == "line" {
 		for _, one := range []struct {
@@ -475,7 +597,7 @@ func (d *dialog) try() {
 	}
 	ctx, cancel := context.WithCancel(d.w.ctx)
 	d.cancel, d.state, d.seen, d.passed = cancel, trying, false, t
-	round := d.round
+	round, password := d.round, d.password
 	d.refresh()
 	d.w.wg.Go(func() {
 		defer cancel()
@@ -493,7 +615,7 @@ func (d *dialog) try() {
 			news(func() { d.failed(err) })
 			return
 		}
-		for o, err := range c.Try(ctx, t) {
+		for o, err := range c.Try(ctx, t, password) {
 			if err != nil {
 				news(func() { d.failed(err) })
 				return
@@ -516,6 +638,20 @@ func (d *dialog) observed(s monitor.Snapshot) {
 		d.state = failed
 	}
 	d.refresh()
+	if s.Verdict.Cause == netcheck.ProxyAuthRequired && !d.typing() { // what is missing is asked for
+		for _, key := range []string{"user", "password"} {
+			if f := d.fields[key]; f.Visible() && f.Text == "" {
+				d.w.win.Canvas().Focus(f)
+				break
+			}
+		}
+	}
+}
+
+// typing reports whether the person is in the middle of a field.
+func (d *dialog) typing() bool {
+	f, ok := d.w.win.Canvas().Focused().(*field)
+	return ok && f != d.fields["address"]
 }
 
 // ended: the trial is over; what was not up by then has failed.
@@ -537,7 +673,18 @@ func (d *dialog) failed(err error) {
 func (d *dialog) refresh() {
 	w := d.w
 	t, err := d.target()
-	unchanged := d.old != "" && err == nil && d.sameSession(t, d.before)
+	unchanged := d.old != "" && err == nil && d.sameSession(t, d.before) && d.password == ""
+	d.means.set(d.pasted.Sentence(w.lang))
+	d.wayHint.set(w.lang.Tell("dialog.way." + ways[d.way]))
+	v := d.system()
+	if ways[d.way] == "system" && d.pasted.Address != "" {
+		d.wayHint.set(w.say("dialog.system.direct"))
+		if v.IsProxy() {
+			d.wayHint.set(w.say("dialog.system.proxy", "proxy", ui.Printable(v.WithoutCredentials().String(), 80)))
+		}
+	}
+	setVisible(ways[d.way] == "direct" && v.IsProxy() && d.state != worked, d.offer)
+	d.offer.say(w.say("dialog.system.offer", "proxy", ui.Printable(v.WithoutCredentials().String(), 60)))
 	d.save.say(w.say("button.save"))
 	switch {
 	case d.saving:
@@ -545,6 +692,9 @@ func (d *dialog) refresh() {
 	case d.layout:
 		d.save.enable(true)
 		d.save.say(w.say("dialog.rewrite"))
+	case d.unkept:
+		d.save.enable(true)
+		d.save.say(w.say("dialog.unkept"))
 	case err != nil:
 		d.save.enable(false)
 	case d.state == worked || unchanged:
@@ -638,7 +788,18 @@ func (d *dialog) submit() {
 			}
 		}
 	}
-	d.store(func(ctx context.Context, c Client) error { return c.SaveTarget(ctx, key, t, rewrite) }, func() { d.w.open(t.Name) })
+	password := d.password
+	if d.unkept {
+		password = "" // it holds until Holdfast ends, and that is known by now
+	}
+	d.store(func(ctx context.Context, c Client) error {
+		if password != "" {
+			if err := c.SavePassword(ctx, t, password); err != nil {
+				return err
+			}
+		}
+		return c.SaveTarget(ctx, key, t, rewrite)
+	}, func() { d.w.open(t.Name) })
 }
 
 // removeTarget takes the target out of the settings, at the second press.
@@ -672,6 +833,7 @@ func (d *dialog) store(f func(context.Context, Client) error, done func()) {
 				return
 			}
 			d.saving = false
+			var refused *control.Error
 			switch {
 			case err == nil:
 				d.close()
@@ -682,6 +844,9 @@ func (d *dialog) store(f func(context.Context, Client) error, done func()) {
 			case errors.Is(err, config.ErrLayout):
 				d.layout = true
 				d.problem.set(d.w.say("dialog.layout"))
+			case errors.As(err, &refused) && refused.Code == control.CodeKeyring:
+				d.unkept = true
+				d.problem.set(errorText(err, d.w.lang) + d.w.say("path.space") + d.w.say("dialog.unkept.until"))
 			default:
 				d.problem.set(errorText(err, d.w.lang))
 			}
@@ -706,7 +871,7 @@ func fieldText(field string, l ui.Lang) string {
 	switch field {
 	case "via":
 		return l.Say("dialog.way")
-	case "name", "address", "interval", "send", "expect", "heartbeat":
+	case "password", "name", "address", "interval", "send", "expect", "heartbeat":
 		return l.Say("dialog." + field)
 	}
 	return ""

@@ -33,7 +33,8 @@ type Client interface {
 	SaveSettings(ctx context.Context, s config.Settings, rewrite bool) error
 	SaveTarget(ctx context.Context, name string, t monitor.Target, rewrite bool) error
 	RemoveTarget(ctx context.Context, name string, rewrite bool) error
-	Try(ctx context.Context, t monitor.Target) iter.Seq2[wire.Object, error]
+	SavePassword(ctx context.Context, t monitor.Target, password string) error
+	Try(ctx context.Context, t monitor.Target, password string) iter.Seq2[wire.Object, error]
 	Demo(ctx context.Context, mode string) error
 	Autostart(ctx context.Context) (control.Autostart, error)
 	SetAutostart(ctx context.Context, on bool) error

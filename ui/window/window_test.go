@@ -63,6 +63,8 @@ type fakeClient struct {
 	minutes  []wire.Minute     // of every target
 	keptErr  error
 	login    bool // it is started at login
+
+	keyringErr error
 }
 
 func (f *fakeClient) note(format string, args ...any) error {
@@ -110,8 +112,15 @@ func (f *fakeClient) Events(ctx context.Context, _ bool) iter.Seq2[wire.Object, 
 	}
 }
 
-func (f *fakeClient) Try(ctx context.Context, t monitor.Target) iter.Seq2[wire.Object, error] {
-	_ = f.note("try %s %s", t.Address, t.Heartbeat)
+func (f *fakeClient) SavePassword(_ context.Context, t monitor.Target, password string) error {
+	_ = f.note("password %s of %s", password, t.Via)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.keyringErr
+}
+
+func (f *fakeClient) Try(ctx context.Context, t monitor.Target, password string) iter.Seq2[wire.Object, error] {
+	_ = f.note("try %s %s%s", t.Address, t.Heartbeat, password)
 	return func(yield func(wire.Object, error) bool) {
 		for _, s := range f.trial {
 			s.Target = t
@@ -533,6 +542,10 @@ func TestGoldenPictures(t *testing.T) {
 		}},
 		{"menu-dark-zh", theme.VariantDark, ui.Chinese, fyne.NewSize(900, 560), broken, func(d *desk) { d.showMenu(d.detail.menu) }},
 		{"add-dark", theme.VariantDark, ui.English, fyne.NewSize(1000, 720), fiveTargets(), func(d *desk) { d.addTarget() }},
+		{"add-pasted-light", theme.VariantLight, ui.English, fyne.NewSize(1000, 780), fiveTargets(), func(d *desk) {
+			d.addTarget()
+			d.dialog.fields["address"].SetText("redis://:s3same@cache.example.net/0")
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.lang == ui.Chinese && !hasChinese() { // looking sets a theme: before the desk sets its own
@@ -610,7 +623,7 @@ func TestTheWayInTheDialog(t *testing.T) {
 		"back to direct":                {"http://proxy.example.net:3128", 0, "", "", "direct", ""},
 		"an untouched way":              {"socks5h://me@proxy.example.net", 2, "proxy.example.net:1080", "me", "socks5h://me@proxy.example.net", ""},
 		"another user":                  {"socks5h://me@proxy.example.net", 2, "proxy.example.net:1080", "you", "socks5://you@proxy.example.net:1080", ""},
-		"pasted whole":                  {"", 1, "socks5://proxy.example.net", "", "socks5://proxy.example.net", ""},
+		"pasted whole":                  {"", 1, "socks5://proxy.example.net", "", "socks5://proxy.example.net:1080", ""},
 		"no proxy yet":                  {"", 1, "", "", "", "Way: host: it is missing"},
 		"a bad port":                    {"", 1, "proxy.example.net:99999", "", "", "Way: port: a number from 1 to 65535"},
 		"a password":                    {"", 1, "me:s3same@proxy.example.net", "", "", "Way: the settings keep no password"},
@@ -909,7 +922,100 @@ func TestATargetIsTriedBeforeItIsSaved(t *testing.T) {
 	if d.dialog != nil {
 		t.Error("the dialog stays after saving")
 	}
-	want := []string{"try cache.example.net:6379 none", "try cache.example.net:6380 none", "save Cache: Cache cache.example.net:6380 none 500ms rewrite=false"}
+	want := []string{"try cache.example.net:6379 line", "try cache.example.net:6380 none", "save Cache: Cache cache.example.net:6380 none 500ms rewrite=false"}
+	if got := d.client.heard(); !slices.Equal(got, want) {
+		t.Errorf("asked %q, want %q", got, want)
+	}
+}
+
+// What is pasted fills in the rest; what the person chose stays.
+func TestAPastedAddressIsUnderstood(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
+	d.addTarget()
+	d.dialog.fields["address"].SetText("redis://me:s3same@cache.example.net/0")
+	got, err := d.dialog.target()
+	want := monitor.Target{
+		Name: "cache.example.net", Address: "cache.example.net:6379", Via: "direct", Heartbeat: "line", Send: "PING\r\n", Expect: "NOAUTH",
+		Interval: 500 * time.Millisecond,
+	}
+	if want.Via = got.Via; err != nil || got != want {
+		t.Errorf("%v\n got %+v\nwant %+v", err, got, want)
+	}
+	if said := d.dialog.means.whole; said != "Redis at cache.example.net:6379. User and password were left out" {
+		t.Errorf("said %q", said)
+	}
+	if !d.dialog.fields["send"].Visible() || d.dialog.segs.chosen != 2 {
+		t.Error("the heartbeat is not shown")
+	}
+	d.dialog.fields["address"].SetText("ssh://gate.example.net")
+	if got, err := d.dialog.target(); err != nil || got.Heartbeat != "none" || got.Send != "" || got.Address != "gate.example.net:22" || got.Name != "gate.example.net" {
+		t.Errorf("%v %+v", err, got)
+	}
+	d.dialog.segs.pick(1)
+	d.dialog.fields["name"].SetText("Mine")
+	d.dialog.fields["address"].SetText("cache.example.net:6379")
+	if got, err := d.dialog.target(); err != nil || got.Heartbeat != "echo" || got.Name != "Mine" {
+		t.Errorf("what was chosen is gone: %v %+v", err, got)
+	}
+	// Half a URL puts no password into the name.
+	d.dialog.close()
+	d.addTarget()
+	d.dialog.fields["address"].SetText("nonsense://me:s3same@host")
+	if d.dialog.name != "" {
+		t.Errorf("the name is %q", d.dialog.name)
+	}
+}
+
+func TestTheProxyOfTheSystemIsOffered(t *testing.T) {
+	t.Setenv("https_proxy", "http://me@proxy.example.net:3128")
+	t.Setenv("no_proxy", "near.example.net")
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
+	d.addTarget()
+	d.dialog.fields["address"].SetText("near.example.net:22")
+	if d.dialog.offer.Visible() {
+		t.Error("offered for a server that it is not for")
+	}
+	d.dialog.fields["address"].SetText("far.example.net:22")
+	if !d.dialog.offer.Visible() || d.dialog.offer.text.whole != "Use the proxy of the system: http://proxy.example.net:3128" {
+		t.Errorf("visible %v, %q", d.dialog.offer.Visible(), d.dialog.offer.text.whole)
+	}
+	test.Tap(d.dialog.offer)
+	if got, err := d.dialog.target(); err != nil || got.Via != "system" || d.dialog.offer.Visible() || !d.dialog.fields["password"].Visible() {
+		t.Errorf("%+v, %v; offered %v, password asked for %v", got, err, d.dialog.offer.Visible(), d.dialog.fields["password"].Visible())
+	}
+	if said := d.dialog.wayHint.whole; said != "It says: http://proxy.example.net:3128." {
+		t.Errorf("said %q", said)
+	}
+	t.Setenv("https_proxy", "http://me:s3same@proxy.example.net:3128")
+	d.dialog.fields["address"].SetText("other.example.net:22")
+	if d.dialog.fields["password"].Visible() || strings.Contains(d.dialog.wayHint.whole, "me") {
+		t.Errorf("a password is asked for that is there; said %q", d.dialog.wayHint.whole)
+	}
+}
+
+func TestThePasswordOfAProxyIsKept(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 800), fiveTargets()...)
+	d.client.trial = trialOf(monitor.Up)
+	d.addTarget()
+	d.dialog.fields["address"].SetText("gate.example.net:1")
+	d.dialog.ways.pick(1)
+	d.dialog.fields["proxy"].SetText("http://me:s3%40same@proxy.example.net:3128") // pasted whole
+	if d.dialog.fields["password"].Text != "s3@same" || d.dialog.fields["user"].Text != "me" || d.dialog.fields["proxy"].Text != "proxy.example.net:3128" {
+		t.Errorf("%q, %q, %q", d.dialog.fields["proxy"].Text, d.dialog.fields["user"].Text, d.dialog.fields["password"].Text)
+	}
+	d.tries()
+	d.client.keyringErr = &control.Error{Status: 503, Code: control.CodeKeyring, Msg: "No keyring answers here"}
+	test.Tap(d.dialog.save)
+	d.wg.Wait()
+	if d.dialog == nil || d.dialog.save.text.whole != "Save without it" || !strings.HasPrefix(d.dialog.problem.whole, "No keyring answers here") {
+		t.Fatal("nobody was told that the password is not kept")
+	}
+	test.Tap(d.dialog.save)
+	d.settle()
+	want := []string{
+		"try gate.example.net:1 nones3@same", "password s3@same of http://me@proxy.example.net:3128",
+		"save gate.example.net: gate.example.net gate.example.net:1 none 500ms rewrite=false",
+	}
 	if got := d.client.heard(); !slices.Equal(got, want) {
 		t.Errorf("asked %q, want %q", got, want)
 	}
@@ -941,7 +1047,7 @@ func TestBadFieldsAreNamed(t *testing.T) {
 	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
 	d.addTarget()
 	for _, c := range []struct{ field, text string }{
-		{"address", "no-port"}, {"address", "host:99999"}, {"address", "host:0"}, {"interval", "soon"}, {"interval", "-1s"}, {"interval", "1ns"}, {"name", ""},
+		{"address", "no port at all"}, {"address", "host:99999"}, {"address", "host:0"}, {"interval", "soon"}, {"interval", "-1s"}, {"interval", "1ns"}, {"name", ""},
 	} {
 		d.dialog.fields["address"].SetText("ok.example.net:1")
 		d.dialog.fields["interval"].SetText("500ms")
