@@ -57,6 +57,13 @@ const (
 // few per cent say nothing, and each costs a redraw.
 const steady = 0.2
 
+// steadyWithin is what it must differ by at least: under a millisecond everything wavers.
+const steadyWithin = 500 * time.Microsecond
+
+// rowsEvery is how often calm rows that are not chosen are written anew, all at once: "3 min" becomes "4 min" at another
+// second in each, and each would be a redraw.
+const rowsEvery = 30 * time.Second
+
 // A model is what the window knows, all of it from the running Holdfast. Its methods may be called from any goroutine.
 type model struct {
 	dial func() (Client, error)
@@ -281,7 +288,7 @@ func (m *model) askOnce(ctx context.Context) error {
 			name := s.Target.Name
 			order = append(order, name)
 			if old, known := m.snaps[name]; !known || s.Seq >= old.Seq || s.Time.After(old.Time) {
-				if diff := float64(s.RTT - old.RTT); known && s.State == monitor.Up && old.State == monitor.Up && max(diff, -diff) < steady*float64(old.RTT) {
+				if diff := float64(s.RTT - old.RTT); known && s.State == monitor.Up && old.State == monitor.Up && max(diff, -diff) < max(steady*float64(old.RTT), float64(steadyWithin)) {
 					s.RTT = old.RTT
 				}
 				m.snaps[name] = s
@@ -461,6 +468,9 @@ func (m *model) screen(now time.Time) (*screen, time.Duration) {
 			v.Countdown = "" // nobody counts any more
 		} else if name == chosen {
 			sooner(stays)
+		} else if stays > 5*time.Second && (v.Look == ui.LookUp || v.Look == ui.LookPaused) {
+			change := now.Add(stays)
+			sooner(change.Truncate(rowsEvery).Add(rowsEvery).Sub(now))
 		} else if stays > 0 {
 			sooner(max(stays, time.Second)) // a row shows no tenths
 		}
