@@ -60,6 +60,7 @@ deb-test: need-test
 
 bench: need-test
 	"$(GO)" run ./internal/lab/bench
+	HOLDFAST_LONG=1 "$(GO)" test -count=1 -v -run DoesNotGrow .
 
 lab: need-test
 	"$(GO)" run ./internal/lab/bench -costs=false -runs $(RUNS) $(if $(ONLY),-only '$(ONLY)')

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 
+	xdraw "golang.org/x/image/draw"
+
 	"holdfast/assets/internal/draw"
 )
 
@@ -152,6 +154,44 @@ func TestPicturesAreCentredAndWhole(t *testing.T) {
 	}
 }
 
+// Enlarged pictures are as sharp as the masters: the half covered pixels stay a line along the outline, one or two wide. A
+// picture that was scaled by a fraction has bands of them, which grow with its area.
+func TestPicturesAreSharp(t *testing.T) {
+	half := func(img *image.NRGBA) (n int) {
+		for y := range img.Rect.Dy() {
+			for x := range img.Rect.Dx() {
+				if a := img.NRGBAAt(x, y).A; a > 25 && a < 230 {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	names := slices.Clone(draw.Looks)
+	for broken := range 11 {
+		names = append(names, Badged(broken))
+	}
+	for _, look := range names {
+		for _, n := range Sizes() {
+			edge, times := draw.Master(n)
+			got, most := half(decode(t, look, n)), 2*times*max(half(decode(t, look, edge)), 1)
+			if n == 16 || n == 22 {
+				most = 4 * n // what goes round the picture once
+			}
+			if got > most {
+				t.Errorf("%s at %d: %d half covered pixels, at most %d are an outline", look, n, got, most)
+			}
+		}
+	}
+	// The measure itself: the same icon, scaled by 1.5 as a careless panel does.
+	sharp := decode(t, "paused", 16)
+	blurred := image.NewNRGBA(image.Rect(0, 0, 24, 24))
+	xdraw.BiLinear.Scale(blurred, blurred.Rect, sharp, sharp.Rect, xdraw.Src, nil)
+	if half(sharp) != 0 || half(blurred) < 24 {
+		t.Errorf("two bars have %d half covered pixels, blurred %d", half(sharp), half(blurred))
+	}
+}
+
 // Only what every SVG renderer draws alike is used: fills. Strokes, masks and styles are not.
 func TestDrawingsAreFillsOnly(t *testing.T) {
 	list, err := fs.ReadDir(files, "icons")
@@ -250,6 +290,42 @@ func TestIconsAreToldApart(t *testing.T) {
 		if c.worst.value < c.limit {
 			t.Errorf("%s: %.3f (%s) is under the limit %.2f", c.what, c.worst.value, c.worst.where, c.limit)
 		}
+	}
+}
+
+// With a number over it "down" is still no other look, and each number differs from each other one and from none.
+func TestBadgesAreToldApart(t *testing.T) {
+	other, number, at := 1.0, math.Inf(1), [2]string{}
+	for _, n := range []int{16, 22} {
+		for broken := 2; broken <= 10; broken++ {
+			badged := decode(t, Badged(broken), n)
+			for less := 1; less < broken; less++ {
+				// Pixels, not a share: the digits are three by five of them, and black on white for every eye and on every panel.
+				if v := differing(badged, decode(t, Badged(less), n), panels["grey"], visions["normal"]) * float64(n*n); v < number {
+					number, at[1] = v, fmt.Sprintf("%s / %s, %d px", Badged(broken), Badged(less), n)
+				}
+			}
+			for vision, see := range visions {
+				for panel, ground := range panels {
+					for _, look := range draw.Looks {
+						if look == "down" {
+							continue
+						}
+						if v := differing(badged, decode(t, look, n), ground, see); v < other {
+							other, at[0] = v, fmt.Sprintf("%s / %s, %d px, %s, %s panel", Badged(broken), look, n, vision, panel)
+						}
+					}
+				}
+			}
+		}
+	}
+	t.Logf("another look: %.3f (%s)", other, at[0])
+	t.Logf("another number: %.0f pixels (%s)", number, at[1])
+	if other < 0.18 {
+		t.Errorf("%.3f (%s) is under the limit 0.18", other, at[0])
+	}
+	if number < 1 {
+		t.Errorf("%.0f pixels (%s): not to be told apart", number, at[1])
 	}
 }
 

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"holdfast/internal/control"
+	"holdfast/internal/responder"
+)
+
+// A tray host of the least kind: it takes every icon, and reads one again whenever it is told to.
+type trayHost struct {
+	conn  *dbus.Conn
+	icons atomic.Int64 // how often an icon was read again
+}
+
+const (
+	trayWatcher = "org.kde.StatusNotifierWatcher"
+	trayItem    = "org.kde.StatusNotifierItem"
+)
+
+// startTrayHost starts a message bus with one on it, both until the test ends.
+func startTrayHost(t *testing.T, dir string) (*trayHost, string) {
+	t.Helper()
+	if _, err := exec.LookPath("dbus-daemon"); err != nil {
+		t.Skip("dbus-daemon is not installed")
+	}
+	address := "unix:path=" + filepath.Join(dir, "bus")
+	daemon := exec.Command("dbus-daemon", "--session", "--nofork", "--nopidfile", "--address="+address)
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { daemon.Process.Kill(); daemon.Wait() })
+	h := &trayHost{}
+	eventually(t, "the bus answers", func() bool {
+		var err error
+		h.conn, err = dbus.Connect(address)
+		return err == nil
+	})
+	t.Cleanup(func() { h.conn.Close() })
+	signals := make(chan *dbus.Signal, 4096)
+	h.conn.Signal(signals)
+	go func() { // ends with the connection
+		for s := range signals {
+			if s.Name != trayItem+".NewIcon" {
+				continue
+			}
+			var icon dbus.Variant
+			if h.conn.Object(s.Sender, s.Path).Call("org.freedesktop.DBus.Properties.Get", 0, trayItem, "IconPixmap").Store(&icon) == nil {
+				h.icons.Add(1)
+			}
+		}
+	}()
+	for _, err := range []error{
+		h.conn.Export(h, "/StatusNotifierWatcher", trayWatcher),
+		h.conn.AddMatchSignal(dbus.WithMatchInterface(trayItem)),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := h.conn.RequestName(trayWatcher, dbus.NameFlagDoNotQueue); err != nil {
+		t.Fatal(err)
+	}
+	return h, address
+}
+
+// RegisterStatusNotifierItem is called over the bus.
+func (h *trayHost) RegisterStatusNotifierItem(string) *dbus.Error { return nil }
+
+// A switchedServer answers heartbeats at one address, and can be taken away and put back.
+type switchedServer struct {
+	t       *testing.T
+	address string
+	stop    func()
+}
+
+func (s *switchedServer) on() {
+	s.t.Helper()
+	var ln net.Listener
+	eventually(s.t, "the port can be listened on", func() (ok bool) {
+		var err error
+		ln, err = net.Listen("tcp", s.address)
+		return err == nil
+	})
+	s.address = ln.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- responder.New(responder.Options{}).Serve(ctx, ln) }()
+	s.stop = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
+// TestTheResidentDoesNotGrow lives through 10 000 changes of state and 1 000 of the icon (a quarter of that unless
+// HOLDFAST_LONG is set, as make bench does): breaks and repairs of ten targets at once, pauses and resumptions. What is
+// measured is the program that is shipped, not this one.
+func TestTheResidentDoesNotGrow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a quarter of a minute")
+	}
+	dir, err := os.MkdirTemp("", "hf-grow-") // a socket's path may have 107 bytes only
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	program := filepath.Join(dir, "program")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	host, bus := startTrayHost(t, dir)
+	server := &switchedServer{t: t, address: "127.0.0.1:0"}
+	server.on()
+	defer func() { server.stop() }()
+	settings := "demo = false\n[tray]\nbadge = true\n"
+	const targets = 10
+	for i := range targets {
+		settings += fmt.Sprintf("[[target]]\nname = \"%d\"\naddress = %q\nheartbeat = \"line\"\nsend = 'PING {nonce}\\n'\nexpect = 'PONG {nonce}\\n'\n", i, server.address)
+	}
+	file := filepath.Join(dir, "config/holdfast/holdfast.toml")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "holdfast/control.sock")
+	resident := exec.Command(program)
+	resident.Env = append(os.Environ(), "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "XDG_CONFIG_HOME="+dir+"/config", "XDG_DATA_HOME="+dir+"/data",
+		"XDG_STATE_HOME="+dir+"/state", "DBUS_SESSION_BUS_ADDRESS="+bus, "XDG_CURRENT_DESKTOP=KDE", "DISPLAY=", "WAYLAND_DISPLAY=")
+	resident.Stderr = os.Stderr
+	if err := resident.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resident.Process.Kill(); resident.Wait() })
+	var c *control.Client
+	eventually(t, "Holdfast answers", func() bool {
+		c, err = control.Dial(socket)
+		return err == nil
+	})
+	defer c.Close()
+
+	ctx, cancel := context.WithCancel(context.Background())
+	var changes atomic.Int64
+	listened := make(chan bool)
+	go func() {
+		defer close(listened)
+		for o, err := range c.Events(ctx, false) {
+			if err != nil {
+				return
+			}
+			if o.Event == "state" {
+				changes.Add(1)
+			}
+		}
+	}()
+	defer func() { cancel(); <-listened }()
+	all := func(state string) {
+		t.Helper()
+		eventually(t, "all are "+state, func() bool {
+			s, err := c.Status(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for _, o := range s.Targets {
+				if o.State == state {
+					n++
+				}
+			}
+			return n == targets
+		})
+	}
+	did := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	live := func(wantChanges, wantIcons int64) {
+		t.Helper()
+		for changes.Load() < wantChanges || host.icons.Load() < wantIcons {
+			server.stop()
+			all("down")
+			server.on()
+			all("up")
+			for range 6 {
+				did(c.Pause(ctx, time.Time{}))
+				all("idle")
+				did(c.Resume(ctx))
+				all("up")
+			}
+		}
+	}
+	all("up")
+	live(1000, 100)
+	before, files := residentMemory(t, resident.Process.Pid), residentFiles(t, resident.Process.Pid)
+	if os.Getenv("HOLDFAST_LONG") != "" {
+		live(11000, 1100)
+	} else {
+		live(3500, 350)
+	}
+	after := residentMemory(t, resident.Process.Pid)
+	t.Logf("%d changes of state, %d of the icon: %.1f MB before, %.1f MB after", changes.Load(), host.icons.Load(), before, after)
+	if after > before+2 {
+		t.Errorf("grew by %.1f MB", after-before)
+	}
+	eventually(t, "no more files are open than before", func() bool { return residentFiles(t, resident.Process.Pid) <= files })
+	did(c.Quit(ctx))
+}
+
+var memoryLine = regexp.MustCompile(`(?m)^Rss(Anon|File):\s+(\d+) kB`)
+
+// residentMemory is the least that a process has in memory within some seconds, in MB: what is garbage comes and goes.
+func residentMemory(t *testing.T, pid int) float64 {
+	t.Helper()
+	least := 0.0
+	for range 6 {
+		time.Sleep(500 * time.Millisecond) // a measurement, not a wait
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := 0.0
+		for _, m := range memoryLine.FindAllStringSubmatch(string(b), -1) {
+			kb, err := strconv.Atoi(m[2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += float64(kb) / 1024
+		}
+		if least == 0 || sum < least {
+			least = sum
+		}
+	}
+	return least
+}
+
+func residentFiles(t *testing.T, pid int) int {
+	t.Helper()
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range list {
+		to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, f.Name()))
+		if err == nil && !strings.Contains(to, "socket:") { // sessions come and go
+			n++
+		}
+	}
+	return n
+}
