@@ -117,23 +117,34 @@ func (p *program) printHistory(h wire.History, f historyFlags, since, now time.T
 
 // pastOutage is u as views have it.
 func pastOutage(u *wire.PastOutage) ui.PastOutage {
-	past := ui.PastOutage{Outage: u.Outage(), Target: u.Target, Proxy: u.Proxy}
+	past := ui.PastOutage{
+		ID: u.ID, Target: u.Target, Address: u.Address, Proxy: u.Proxy, Unsure: u.Ended != "" && u.Ended != wire.Healed, Outage: u.Outage(),
+	}
+	past.Start, past.End = here(u.Start), here(u.End)
 	for _, c := range u.Causes {
 		past.Causes = append(past.Causes, ui.CauseSince{Time: c.Time.Time, Cause: netcheck.Cause(c.Cause)})
 	}
 	return past
 }
 
+// here is t in the time zone of this computer.
+func here(t wire.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.Local()
+}
+
 // appendPast writes an outage for a person: a line, and more where there is more to say.
 func appendPast(b []byte, u *wire.PastOutage, now time.Time, l ui.Lang) []byte {
 	const moment = "2006-01-02 15:04:05"
-	here := func(t wire.Time) string { return t.In(now.Location()).Format(moment) }
+	stamp := func(t wire.Time) string { return here(t).Format(moment) }
 	o := u.Outage()
 	length := l.Say("past.lasts", "duration", l.Duration(now.Sub(o.Start)))
 	if !o.End.IsZero() {
 		length = l.Lasted(o.End.Sub(o.Start))
 	}
-	b = fmt.Appendf(b, "%s  %s  %s\n", here(u.Start), length,
+	b = fmt.Appendf(b, "%s  %s  %s\n", stamp(u.Start), length,
 		l.Say("path.entry", "name", ui.Printable(u.Target, 80), "text", ui.Printable(ui.OutageWord(o, l), 80)))
 	more := func(text string) {
 		if text != "" {
@@ -166,9 +177,9 @@ func appendPast(b []byte, u *wire.PastOutage, now time.Time, l ui.Lang) []byte {
 		more(l.Say("past." + u.Ended))
 	case wire.Unwatched:
 		if u.WatchedAgain.IsZero() {
-			more(l.Say("past.unwatched.since", "time", here(u.End)))
+			more(l.Say("past.unwatched.since", "time", stamp(u.End)))
 		} else {
-			more(l.Say("past.unwatched", "time", here(u.End), "until", here(u.WatchedAgain)))
+			more(l.Say("past.unwatched", "time", stamp(u.End), "until", stamp(u.WatchedAgain)))
 		}
 	}
 	return b

@@ -413,14 +413,16 @@ func TestBoundOfOutages(t *testing.T) {
 	j := OpenJournal(dir)
 	defer j.Close()
 	for n := range int64(maxOutages + 500) {
-		u := &wire.PastOutage{ID: n + 1, Target: "a", Start: wire.Time{Time: noon}, End: wire.Time{Time: noon}, Ended: wire.Healed}
-		must(t, j.Append(false, line{Outage: u}))
+		begun := &wire.PastOutage{ID: n + 1, Target: "a", Start: wire.Time{Time: noon}, Attempts: int(n)}
+		over := *begun
+		over.End, over.Ended = wire.Time{Time: noon}, wire.Healed
+		must(t, j.Append(false, line{Outage: begun}, line{Outage: &over}))
 	}
 	must(t, j.Rotate())
 	_, err := serve(t.Context(), dir, Request{Days: 30}, noon)
 	must(t, err)
 	got := ask(t, dir, wire.HistoryQuery{}, noon).History.Outages
-	if len(got) != maxOutages || got[0].ID != maxOutages+500 {
+	if len(got) != maxOutages || got[0].Attempts != maxOutages+499 {
 		t.Errorf("%d outages, the newest %d", len(got), got[0].ID)
 	}
 }

@@ -24,6 +24,7 @@ const (
 // An Engine is what a Recorder listens to: *monitor.Fleet, or what a test puts in its place.
 type Engine interface {
 	Trace(name string) []monitor.Sample
+	Snapshots() []monitor.Snapshot
 }
 
 // A Subscription is a *monitor.Subscription without beats.
@@ -62,6 +63,7 @@ type Recorder struct {
 
 // watched is what is known of one target since it was last written.
 type watched struct {
+	seq     uint64 // of the newest snapshot
 	state   monitor.State
 	at      time.Time // until then it is in minutes
 	minutes map[int64]*wire.Minute
@@ -136,8 +138,14 @@ func (r *Recorder) take(e *monitor.Event, now time.Time) {
 		r.of[name] = t
 		r.order = append(r.order, name)
 	}
+	if s.Seq < t.seq && !e.Removed {
+		return // a question was faster, and had the newer one
+	}
+	t.seq = s.Seq
 	t.account(now)
-	t.gone = e.Removed
+	if t.gone = e.Removed; t.gone {
+		t.seq = 0 // another of this name counts anew
+	}
 	before := t.state
 	if t.state == monitor.Up && (s.State == monitor.Suspect || s.State == monitor.Down) {
 		t.minute(now).Lost++
@@ -564,6 +572,10 @@ func (r *Recorder) Ask(ctx context.Context, q Request, w io.Writer) error {
 		defer func() { <-r.asked }()
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	snapshots := r.engine.Snapshots() // of what has just happened the events may still be on their way
+	for i := range snapshots {
+		r.take(&monitor.Event{Snapshot: snapshots[i]}, now)
 	}
 	r.flush(now, everything)
 	r.writing.Lock()

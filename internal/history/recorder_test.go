@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ type engine struct {
 	mu    sync.Mutex
 	began time.Time
 	rtt   time.Duration
+	now   []monitor.Snapshot
 }
 
 func (e *engine) Trace(string) []monitor.Sample {
@@ -40,6 +42,12 @@ func (e *engine) Trace(string) []monitor.Sample {
 		}
 	}
 	return all
+}
+
+func (e *engine) Snapshots() []monitor.Snapshot {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.now
 }
 
 // feed is a subscription that a test writes to.
@@ -232,6 +240,60 @@ func TestRecorderFallsBehind(t *testing.T) {
 		if u.Ended != wire.Healed || u.End.Sub(u.Start.Time).Round(time.Millisecond) != time.Second {
 			t.Errorf("%+v", u)
 		}
+	}
+	r.journal.Close()
+}
+
+// Who asks at once after an event sees it, though the event itself is still on its way.
+func TestRecorderIsNotBehindForWhoAsks(t *testing.T) {
+	dir, said := t.TempDir(), []string{}
+	eng := &engine{}
+	r := recorder(dir, eng, &said)
+	now := time.Now().Add(-time.Minute)
+	a := newTarget("office")
+	a.s.Seq = 1
+	up := a.event(now, monitor.Up, "")
+	a.s.Seq = 2
+	down := a.event(now.Add(time.Second), monitor.Down, netcheck.ServerRefused)
+	a.s.Seq = 3
+	back := a.event(now.Add(2*time.Second), monitor.Up, "")
+	r.take(&up, now)
+	eng.now = []monitor.Snapshot{back.Snapshot}
+	if got := kept(t, r).Outages; len(got) != 1 || got[0].Ended != wire.Healed {
+		t.Errorf("%+v", got)
+	}
+	r.take(&down, now.Add(time.Second))
+	r.take(&back, now.Add(2*time.Second))
+	if got := kept(t, r).Outages; len(got) != 1 || got[0].Ended != wire.Healed || got[0].Cause != "server-refused" {
+		t.Errorf("after the events came: %+v", got)
+	}
+	r.journal.Close()
+}
+
+// Ten thousand changes of state leave nothing behind in memory.
+func TestRecorderDoesNotGrow(t *testing.T) {
+	dir, said := t.TempDir(), []string{}
+	r := recorder(dir, &engine{}, &said)
+	r.child = func(context.Context, Request, io.Writer) error { return nil }
+	a := newTarget("office")
+	now := time.Now()
+	changes := func(n int) uint64 {
+		for range n / 2 {
+			now = now.Add(time.Second)
+			for _, e := range []monitor.Event{a.event(now, monitor.Down, netcheck.ServerRefused), a.event(now.Add(time.Millisecond), monitor.Up, "")} {
+				r.take(&e, e.Snapshot.Time)
+				r.flush(e.Snapshot.Time, theMinute)
+			}
+			r.foldNow(t.Context(), now)
+		}
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := changes(500)
+	if after := changes(10_000); after > before+512<<10 {
+		t.Errorf("%d KiB more", (after-before)>>10)
 	}
 	r.journal.Close()
 }

@@ -410,7 +410,7 @@ func (s *store) prune(ctx context.Context, days int) error {
 			return err
 		}
 	}
-	if _, err := s.db.ExecContext(ctx, "DELETE FROM outages WHERE end IS NOT NULL AND id <= (SELECT max(id) FROM outages) - ?", maxOutages); err != nil {
+	if _, err := s.db.ExecContext(ctx, "DELETE FROM outages WHERE end IS NOT NULL AND id <= (SELECT id FROM outages ORDER BY id DESC LIMIT 1 OFFSET ?)", maxOutages); err != nil {
 		return err
 	}
 	for days--; days > 0; days-- { // a day at a time, until it fits
