@@ -73,7 +73,7 @@ func TestTheTableOfWordsIsWhole(t *testing.T) {
 		if en, zh := holders(column[2]), holders(column[4]); !slices.Equal(en, zh) {
 			t.Errorf("%s: placeholders of the second text differ: %v and %v", code, en, zh)
 		}
-		if han(column[1]+column[2]) && code != "menu.language" {
+		if han(column[1]+column[2]) && code != "menu.language" && code != "settings.language.zh" { // languages are called what they call themselves
 			t.Errorf("%s: Chinese in the English columns", code)
 		}
 	}

@@ -327,12 +327,13 @@ type detail struct {
 	footPause  *button
 	footCount  *label
 
-	past  *historyPage
-	pages map[string]page // beside the chosen target's, by tab
-	demo  *demoPage
-	empty *emptyPage
-	shown *screen
-	mode  pageMode
+	past     *historyPage
+	settings *settingsPage
+	pages    map[string]page // beside the chosen target's, by tab
+	demo     *demoPage
+	empty    *emptyPage
+	shown    *screen
+	mode     pageMode
 }
 
 // A page is what a tab shows.
@@ -348,7 +349,7 @@ const (
 	tabShortcuts = "tab.shortcuts"
 )
 
-var tabsShown = []string{tabNow, tabHistory}
+var tabsShown = []string{tabNow, tabHistory, tabSettings}
 
 type pageMode uint8
 
@@ -375,7 +376,8 @@ func newDetail(w *Window) *detail {
 	}
 	d.tabs = newTabs(p, titles, func(i int) { w.turn(tabsShown[i]) })
 	d.past = newHistoryPage(w)
-	d.pages = map[string]page{tabHistory: d.past, tabShortcuts: newShortcutsPage(w)}
+	d.settings = newSettingsPage(w)
+	d.pages = map[string]page{tabHistory: d.past, tabShortcuts: newShortcutsPage(w), tabSettings: d.settings}
 	d.menu = newButton(p, bare, "", signMenu, func() { w.showMenu(d.menu) })
 	d.back = newButton(p, bare, "", signBack, w.back)
 	d.pause = newButton(p, quiet, w.say("button.pause"), "", w.pauseOrResume)

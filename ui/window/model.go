@@ -93,6 +93,7 @@ type model struct {
 	lang     ui.Lang
 	version  string
 	problem  string
+	desktop  ui.Lang   // where the settings say nothing of the language
 	noIcon   bool      // nothing on this desktop shows the tray icon
 	login    bool      // Holdfast is started at login; where loginKnown
 	traceAll time.Time // when the traces of all rows were asked for last
@@ -102,9 +103,23 @@ type model struct {
 
 func newModel(dial func() (Client, error), l ui.Lang, now time.Time) *model {
 	return &model{
-		dial: dial, wake: make(chan struct{}, 1), poll: make(chan struct{}, 1), now: time.Now, lang: l, started: now,
+		dial: dial, desktop: l, wake: make(chan struct{}, 1), poll: make(chan struct{}, 1), now: time.Now, lang: l, started: now,
 		snaps: map[string]monitor.Snapshot{}, stalled: map[string]bool{}, traces: map[string][]monitor.Sample{},
 		pasts: map[string]past{}, span: chartSpan,
+	}
+}
+
+// speak changes the language: "" is the desktop's.
+func (m *model) speak(language string) {
+	m.change(func() {
+		m.speakLocked(language)
+		m.settings.Language = language
+	})
+}
+
+func (m *model) speakLocked(language string) {
+	if m.lang = ui.Lang(language); language == "" {
+		m.lang = m.desktop
 	}
 }
 
@@ -274,8 +289,8 @@ func (m *model) askOnce(ctx context.Context) error {
 			m.drill = *status.Drill
 		}
 		if settingsErr == nil {
-			if settings.Language != "" && settings.Language != m.settings.Language {
-				m.lang = ui.Lang(settings.Language)
+			if settings.Language != m.settings.Language {
+				m.speakLocked(settings.Language)
 			}
 			m.settings, m.known = settings, true
 		}
@@ -407,7 +422,8 @@ type screen struct {
 	waiting bool             // nothing has answered yet
 	lost    string           // "Not known since 3 s"; "" while the resident answers
 	problem string           // of the settings file
-	noIcon  bool             // nothing on this desktop shows the tray icon
+	prefs   prefs
+	noIcon  bool // nothing on this desktop shows the tray icon
 	lang    ui.Lang
 	traced  uint64
 
@@ -424,7 +440,7 @@ type screen struct {
 
 func (s *screen) equal(o *screen) bool {
 	return slices.Equal(s.rows, o.rows) && s.sum == o.sum && s.chosen == o.chosen && s.view == o.view && s.isDemo == o.isDemo && s.drill == o.drill && s.seen == o.seen &&
-		s.own == o.own && s.single == o.single && s.waiting == o.waiting && s.lost == o.lost && s.problem == o.problem && s.noIcon == o.noIcon &&
+		s.own == o.own && s.single == o.single && s.waiting == o.waiting && s.lost == o.lost && s.problem == o.problem && s.prefs == o.prefs && s.noIcon == o.noIcon &&
 		s.lang == o.lang && s.traced == o.traced && s.span == o.span && s.events == o.events && s.attempts == o.attempts && s.outages == o.outages && s.soFar == o.soFar
 }
 
@@ -433,7 +449,7 @@ func (m *model) screen(now time.Time) (*screen, time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	l := m.lang
-	s := &screen{chosen: -1, lang: l, now: now, traced: m.traced, problem: m.problem, noIcon: m.noIcon, traces: maps.Clone(m.traces), span: m.span, events: m.events}
+	s := &screen{chosen: -1, lang: l, now: now, traced: m.traced, problem: m.problem, prefs: m.prefsLocked(), noIcon: m.noIcon, traces: maps.Clone(m.traces), span: m.span, events: m.events}
 	until := time.Duration(0)
 	sooner := func(d time.Duration) {
 		if d > 0 && (until == 0 || d < until) {

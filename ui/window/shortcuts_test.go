@@ -152,7 +152,7 @@ func TestTheOrderOfTheKeyboard(t *testing.T) {
 	}
 	want := []string{
 		"sum", "Office gateway", "Build server", "Home broker", "Frankfurt order database, read replica", "Team chat", "Add target",
-		"Now", "History", "menu", "Pause", "Copy report", "Edit", "Reconnect now", "segments",
+		"Now", "History", "Settings", "menu", "Pause", "Copy report", "Edit", "Reconnect now", "segments",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)

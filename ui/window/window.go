@@ -475,7 +475,7 @@ func (w *Window) switchLanguage() {
 	if w.lang == ui.Chinese {
 		other = ui.English
 	}
-	w.model.change(func() { w.model.lang, w.model.settings.Language = other, string(other) })
+	w.model.speak(string(other))
 	w.changeSettings(func(s *config.Settings) { s.Language = string(other) })
 }
 
