@@ -580,6 +580,9 @@ func TestGoldenPictures(t *testing.T) {
 				d.draws()
 			}
 			d.golden(c.name)
+			if os.Getenv("HOLDFAST_GOLDEN") == "" {
+				d.legibleBoth()
+			}
 		})
 	}
 }

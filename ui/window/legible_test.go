@@ -1,0 +1,189 @@
+package window
+
+import (
+	"image"
+	"image/color"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/theme"
+
+	"holdfast/ui"
+)
+
+// A seenText is a text on the screen, where it can be seen at all.
+type seenText struct {
+	text *canvas.Text
+	at   image.Rectangle
+}
+
+// texts lists the texts in o, which lies at at; what is outside of clip is not seen.
+func texts(o fyne.CanvasObject, at fyne.Position, clip image.Rectangle, out *[]seenText) {
+	if o == nil || !o.Visible() {
+		return
+	}
+	at = at.Add(o.Position())
+	size := o.Size()
+	bounds := image.Rect(int(at.X), int(at.Y), int(at.X+size.Width+0.5), int(at.Y+size.Height+0.5))
+	switch o := o.(type) {
+	case *canvas.Text:
+		// Only what is whole in sight: of a line that is half scrolled away the ground cannot be told.
+		if o.Text != "" && !bounds.Empty() && bounds.In(clip) {
+			*out = append(*out, seenText{o, bounds})
+		}
+	case *fyne.Container:
+		for _, child := range o.Objects {
+			texts(child, at, clip, out)
+		}
+	case fyne.Widget:
+		if _, scrolls := o.(*container.Scroll); scrolls {
+			clip = clip.Intersect(bounds)
+		}
+		for _, child := range test.WidgetRenderer(o).Objects() {
+			texts(child, at, clip, out)
+		}
+	}
+}
+
+// ground is the colour that most of a part of the picture has: letters cover less than half of where they stand.
+func ground(img image.Image, at image.Rectangle) color.NRGBA {
+	count := map[color.NRGBA]int{}
+	var most color.NRGBA
+	for y := at.Min.Y; y < at.Max.Y; y++ {
+		for x := at.Min.X; x < at.Max.X; x++ {
+			c := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
+			if count[c]++; count[c] > count[most] {
+				most = c
+			}
+		}
+	}
+	return most
+}
+
+// legible checks that every text that is seen has a contrast of 4.5 : 1 against what it stands on (WCAG 2, 1.4.3), however
+// the two came together. It returns how many there are. What lies under a veil is no longer true and is shown so on
+// purpose; the band above it says it in words.
+func (d *desk) legible() int {
+	d.t.Helper()
+	img := d.win.Canvas().Capture()
+	var veiled []image.Rectangle
+	for _, v := range []*canvas.Rectangle{d.detail.veil, d.list.veil} {
+		if v.Visible() {
+			at := d.app.Driver().AbsolutePositionForObject(v)
+			veiled = append(veiled, image.Rect(int(at.X), int(at.Y), int(at.X+v.Size().Width), int(at.Y+v.Size().Height)))
+		}
+	}
+	var seen []seenText
+	if top := d.win.Canvas().Overlays().Top(); top != nil {
+		texts(top, fyne.Position{}, img.Bounds(), &seen) // what is below it cannot be reached, and is mostly covered
+	} else {
+		texts(d.win.Content(), fyne.Position{}, img.Bounds(), &seen)
+	}
+	n := 0
+	for _, s := range seen {
+		under := false
+		for _, v := range veiled {
+			under = under || s.at.Overlaps(v) && s.text != d.detail.old.Text
+		}
+		if under {
+			continue
+		}
+		n++
+		ink := color.NRGBAModel.Convert(s.text.Color).(color.NRGBA)
+		on := ground(img, s.at)
+		if got := contrast(laidOver(ink, on), on); got < 4.5 {
+			d.t.Errorf("%q at %v: %.2f : 1, %v on %v", s.text.Text, s.at.Min, got, ink, on)
+		}
+		if s.text.TextSize < 12 {
+			d.t.Errorf("%q has %v, nothing is to be smaller than 12", s.text.Text, s.text.TextSize)
+		}
+	}
+	return n
+}
+
+// laidOver is what a colour that shows what is below it looks like there.
+func laidOver(c, ground color.NRGBA) color.NRGBA {
+	mix := func(a, b uint8) uint8 { return uint8((int(a)*int(c.A) + int(b)*(255-int(c.A)) + 127) / 255) }
+	return color.NRGBA{mix(c.R, ground.R), mix(c.G, ground.G), mix(c.B, ground.B), 0xff}
+}
+
+// legibleBoth is legible in this theme and in the other one.
+func (d *desk) legibleBoth() {
+	d.t.Helper()
+	if d.legible() == 0 {
+		d.t.Error("no text was found")
+	}
+	if d.win.Canvas().Overlays().Top() != nil {
+		return // it keeps the theme in which it was opened
+	}
+	v := theme.VariantDark
+	if d.fixed == &dark {
+		v = theme.VariantLight
+	}
+	d.app.Settings().SetTheme(variant{v: v})
+	d.fixed = paletteOf(v)
+	d.build()
+	d.draws()
+	if d.legible() == 0 {
+		d.t.Error("no text was found in the other theme")
+	}
+}
+
+// The check finds what cannot be read.
+func TestLegibleFinds(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
+	var all []seenText
+	texts(d.win.Content(), fyne.Position{}, d.win.Canvas().Capture().Bounds(), &all)
+	if len(all) < 40 {
+		t.Errorf("only %d texts were found", len(all))
+	}
+	for _, c := range []struct {
+		ink, on color.NRGBA
+		fine    bool
+	}{{light.text, light.surface, true}, {light.line, light.surface, false}, {light.tones[ui.LookUp].solid, light.surface, false}, {color.NRGBA{0x1a, 0x1f, 0x26, 0x66}, light.surface, false}} {
+		if got := contrast(laidOver(c.ink, c.on), c.on) >= 4.5; got != c.fine {
+			t.Errorf("%v on %v: %v", c.ink, c.on, got)
+		}
+	}
+}
+
+// Fyne's own widgets take their colours from the theme by name: each pair that comes together in one is legible too.
+func TestContrastOfTheTheme(t *testing.T) {
+	for _, v := range []fyne.ThemeVariant{theme.VariantLight, theme.VariantDark} {
+		of := func(name fyne.ThemeColorName) color.NRGBA {
+			return color.NRGBAModel.Convert(look{}.Color(name, v)).(color.NRGBA)
+		}
+		surface := of(theme.ColorNameBackground)
+		for _, pair := range []struct {
+			ink, on fyne.ThemeColorName
+			least   float64
+		}{
+			{theme.ColorNameForeground, theme.ColorNameBackground, 4.5},
+			{theme.ColorNameForeground, theme.ColorNameInputBackground, 4.5},
+			{theme.ColorNameForeground, theme.ColorNameMenuBackground, 4.5},
+			{theme.ColorNameForeground, theme.ColorNameOverlayBackground, 4.5},
+			{theme.ColorNameForeground, theme.ColorNameHover, 4.5},
+			{theme.ColorNameForeground, theme.ColorNamePressed, 4.5},
+			{theme.ColorNameForeground, theme.ColorNameSelection, 4.5},
+			{theme.ColorNamePlaceHolder, theme.ColorNameInputBackground, 4.5},
+			{theme.ColorNameDisabled, theme.ColorNameMenuBackground, 4.5},
+			{theme.ColorNameHyperlink, theme.ColorNameBackground, 4.5},
+			{theme.ColorNamePrimary, theme.ColorNameBackground, 4.5},
+			{theme.ColorNameForegroundOnPrimary, theme.ColorNamePrimary, 4.5},
+			{theme.ColorNameError, theme.ColorNameBackground, 4.5},
+			{theme.ColorNameSuccess, theme.ColorNameBackground, 4.5},
+			{theme.ColorNameWarning, theme.ColorNameBackground, 4.5},
+			{theme.ColorNameFocus, theme.ColorNameBackground, 3},
+			{theme.ColorNameInputBorder, theme.ColorNameInputBackground, 3},
+			{theme.ColorNameScrollBar, theme.ColorNameBackground, 3},
+		} {
+			on := laidOver(of(pair.on), surface)
+			if got := contrast(laidOver(of(pair.ink), on), on); got < pair.least {
+				t.Errorf("variant %v: %s on %s has %.2f, want %.1f", v, pair.ink, pair.on, got, pair.least)
+			}
+		}
+	}
+}
