@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -52,7 +53,9 @@ type Window struct {
 	watched  map[string]watched
 	menu     *menu
 	hotkeys  fyne.ShortcutHandler
-	noticeAt int // counts notices, so that an old timer does not clear a new one
+	comfort  comfort
+	ownScale bool // a person has set Fyne's scale
+	noticeAt int  // counts notices, so that an old timer does not clear a new one
 
 	ctx   context.Context
 	wg    sync.WaitGroup // requests under way
@@ -65,7 +68,7 @@ type Window struct {
 func New(app fyne.App, dial func() (Client, error), l ui.Lang) *Window {
 	app.Settings().SetTheme(look{})
 	w := &Window{app: app, lang: l, model: newModel(dial, l, time.Now()), ctx: context.Background(), now: time.Now,
-		tab: tabNow, past: wanted{period: week}, watched: map[string]watched{}}
+		tab: tabNow, past: wanted{period: week}, watched: map[string]watched{}, comfort: comfort{scale: 1}, ownScale: os.Getenv(scaleVar) != ""}
 	w.win = app.NewWindow("Holdfast")
 	w.win.SetPadded(false)
 	w.win.SetIcon(fyne.NewStaticResource("holdfast.png", assets.App(256)))
@@ -82,12 +85,12 @@ func New(app fyne.App, dial func() (Client, error), l ui.Lang) *Window {
 // Run shows the window and returns when it was closed or ctx has ended. Each line "raise" from commands brings it to the
 // front; the end of commands means nothing.
 //
-// The first picture is what a click waits for. So three things that each take a while are done at once: OpenGL makes
-// its context, the fonts are read, and the resident is asked.
+// The first picture is what a click waits for. So what takes a while is done at once: OpenGL makes its context, the fonts
+// are read, the resident is asked, and the desktop, how large texts are to be.
 func (w *Window) Run(ctx context.Context, commands io.Reader) {
 	ctx, cancel := context.WithCancel(ctx)
 	w.ctx = ctx
-	fonts := make(chan struct{})
+	fonts, heard := make(chan struct{}), make(chan comfort, 1)
 	go func() {
 		defer close(fonts)
 		for _, f := range []font{fontBody, fontStrong} {
@@ -95,6 +98,32 @@ func (w *Window) Run(ctx context.Context, commands io.Reader) {
 		}
 	}()
 	w.wg.Go(func() { w.model.run(ctx) })
+	w.wg.Go(func() {
+		defer close(heard)
+		first := true
+		watchComfort(ctx, func(c comfort) {
+			if first {
+				heard <- c
+				first = false
+				return
+			}
+			fyne.Do(func() { w.suit(c) })
+		})
+	})
+	late := time.NewTimer(comfortWithin)
+	select {
+	case c, ok := <-heard:
+		if ok {
+			w.suit(c)
+		}
+	case <-late.C:
+		w.wg.Go(func() {
+			if c, ok := <-heard; ok {
+				fyne.Do(func() { w.suit(c) })
+			}
+		})
+	}
+	late.Stop()
 	w.win.Show() // with nothing in it: nobody else measures text meanwhile
 	<-fonts
 	w.build()

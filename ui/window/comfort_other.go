@@ -1,0 +1,8 @@
+//go:build !((linux || freebsd || openbsd || netbsd) && !android)
+
+package window
+
+import "context"
+
+// watchComfort cannot tell here what the desktop says.
+func watchComfort(context.Context, func(comfort)) {}
