@@ -1,14 +1,12 @@
 package window
 
 import (
-	"context"
 	"image"
 	"image/color"
 	"os"
 	"reflect"
 	"sync"
 
-	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/software"
 
 	"holdfast/ui"
@@ -35,20 +33,3 @@ func drawable(a, b string) bool {
 
 // hasChinese is asked once: fonts are read when the program starts.
 var hasChinese = sync.OnceValue(func() bool { return drawable("网", "永") })
-
-// loginItem is the switch in the menu that has Holdfast started at login; nil where that is not known.
-func (w *Window) loginItem() *fyne.MenuItem {
-	w.model.mu.Lock()
-	known, on := w.model.loginKnown, w.model.login
-	w.model.mu.Unlock()
-	if !known {
-		return nil
-	}
-	item := fyne.NewMenuItem(w.say("menu.login"), func() {
-		w.ask(func(ctx context.Context, c Client) error { return c.SetAutostart(ctx, !on) }, func() {
-			w.model.change(func() { w.model.login = !on })
-		})
-	})
-	item.Checked = on
-	return item
-}

@@ -341,7 +341,6 @@ const (
 	signBack    = `M14.5 5.5 L16 7 L11 12 L16 17 L14.5 18.5 L8 12 Z`
 	signDown    = `M5.6 9.6 L7 8.2 L12 13.2 L17 8.2 L18.4 9.6 L12 16 Z`
 	signRight   = `M9.6 18.4 L8.2 17 L13.2 12 L8.2 7 L9.6 5.6 L16 12 Z`
-	signTick    = `M5.6 12.4 L7 11 L10.5 14.5 L17.5 7.5 L18.9 8.9 L10.5 17.3 Z`
 	signSpeaker = `M4 9 H8 L13 4 V20 L8 15 H4 Z`
 )
 

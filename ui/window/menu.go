@@ -12,8 +12,6 @@ import (
 const (
 	menuRow  = 36
 	menuRule = 9
-
-	tickWidth = 28 // of a tick, and what keeps it off the words
 )
 
 // A menu is a list of things to do or to choose from, over everything else until one is taken.
@@ -30,7 +28,6 @@ type menuItem struct {
 	pressable
 	text   *label
 	ground *canvas.Rectangle
-	tick   *canvas.Image // behind the words of what is switched on, else nil
 }
 
 // popUp opens a menu under what was pressed.
@@ -43,11 +40,7 @@ func (w *Window) popUp(at fyne.CanvasObject, items []*fyne.MenuItem) {
 			height += menuRule
 			continue
 		}
-		need := fontBody.width(one.Label) + 2*16 + 1
-		if one.Checked {
-			need += tickWidth
-		}
-		width, height = max(width, need), height+menuRow
+		width, height = max(width, fontBody.width(one.Label)+2*16+1), height+menuRow
 	}
 	width, shown := min(round(width), w.size.Width-16), min(height, w.size.Height-16)
 	rows := container.New(column{min: func() fyne.Size { return fyne.NewSize(width, height) }, layout: func(fyne.Size) {}})
@@ -61,9 +54,6 @@ func (w *Window) popUp(at fyne.CanvasObject, items []*fyne.MenuItem) {
 			continue
 		}
 		row := &menuItem{text: newText(one.Label, fontBody, p.text), ground: box(color.Transparent, 6)}
-		if one.Checked {
-			row.tick = picture(sign(signTick, p.accent))
-		}
 		row.p = p
 		row.press = func() {
 			m.close()
@@ -152,19 +142,12 @@ func (i *menuItem) ink() {
 }
 
 func (i *menuItem) CreateRenderer() fyne.WidgetRenderer {
-	objects, room := []fyne.CanvasObject{i.ground, i.text.Text}, float32(24)
-	if i.tick != nil {
-		objects, room = append(objects, i.tick), room+tickWidth
-	}
 	return &plain{
-		objects: objects,
+		objects: []fyne.CanvasObject{i.ground, i.text.Text},
 		min:     func() fyne.Size { return fyne.NewSize(80, menuRow) },
 		layout: func(s fyne.Size) {
 			put(i.ground, 0, 0, s.Width, s.Height)
-			i.text.place(12, 0, s.Width-room, s.Height)
-			if i.tick != nil {
-				put(i.tick, s.Width-10-20, (s.Height-20)/2, 20, 20)
-			}
+			i.text.place(12, 0, s.Width-24, s.Height)
 		},
 	}
 }

@@ -489,9 +489,6 @@ func (w *Window) showMenu(at fyne.CanvasObject) {
 	}
 	items = append(items, item(tabShortcuts, func() { w.turn(tabShortcuts) }))
 	items = append(items, item("menu.language", w.switchLanguage))
-	if login := w.loginItem(); login != nil {
-		items = append(items, login)
-	}
 	items = append(items, fyne.NewMenuItemSeparator(), item("menu.quit", func() {
 		w.ask(func(ctx context.Context, c Client) error { return c.Quit(ctx) }, w.app.Quit)
 	}))
