@@ -103,8 +103,10 @@ func TestTheLanguageChangesAtOnce(t *testing.T) {
 		lang ui.Lang
 		file string
 	}{{2, ui.Chinese, "zh"}, {1, ui.English, "en"}, {0, ui.English, ""}} {
-		d.setting("settings.language").one.segs.pick(c.pick)
-		d.draws()
+		d.held(func() {
+			d.setting("settings.language").one.segs.pick(c.pick)
+			d.draws()
+		})
 		if d.lang != c.lang || d.detail.title.whole != c.lang.Say(tabSettings) {
 			t.Errorf("%d: the window speaks %s, %q", c.pick, d.lang, d.detail.title.whole)
 		}
