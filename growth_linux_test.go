@@ -107,7 +107,7 @@ func (s *switchedServer) on() {
 	}
 }
 
-// TestTheResidentDoesNotGrow lives through 10 000 changes of state and 1 000 of the icon (a quarter of that unless
+// TestTheResidentDoesNotGrow lives through 10 000 changes of state and 1 000 of the icon (a sixth of that unless
 // HOLDFAST_LONG is set, as make bench does): breaks and repairs of ten targets at once, pauses and resumptions. What is
 // measured is the program that is shipped, not this one.
 func TestTheResidentDoesNotGrow(t *testing.T) {
@@ -215,12 +215,12 @@ func TestTheResidentDoesNotGrow(t *testing.T) {
 		}
 	}
 	all("up")
-	live(1000, 100)
+	live(500, 50)
 	before, files := residentMemory(t, resident.Process.Pid), residentFiles(t, resident.Process.Pid)
 	if os.Getenv("HOLDFAST_LONG") != "" {
-		live(11000, 1100)
+		live(10500, 1050)
 	} else {
-		live(3500, 350)
+		live(2000, 150)
 	}
 	after := residentMemory(t, resident.Process.Pid)
 	t.Logf("%d changes of state, %d of the icon: %.1f MB before, %.1f MB after", changes.Load(), host.icons.Load(), before, after)
