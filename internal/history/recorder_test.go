@@ -99,15 +99,6 @@ func kept(t *testing.T, r *Recorder) wire.History {
 	return h
 }
 
-func keptMinutes(t *testing.T, r *Recorder, target string) []wire.Minute {
-	t.Helper()
-	var b strings.Builder
-	must(t, r.Ask(t.Context(), Request{RoundTrips: &RoundTripsQuery{Target: target}}, &b))
-	var rt wire.RoundTrips
-	must(t, json.Unmarshal([]byte(b.String()), &rt))
-	return rt.Minutes
-}
-
 // target makes the events of one, as the monitor would.
 type target struct {
 	s monitor.Snapshot
