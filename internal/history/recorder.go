@@ -18,6 +18,7 @@ const (
 	foldBytes  = 1 << 20   // or when so much is written
 	maxPending = 5000      // outages that could not be written yet; beyond it the oldest go
 	maxWhole   = 200       // of them so many with their evidence
+	traceEvery = 5         // so many minutes lie between two looks at a target's round trips: each costs 70 KB of garbage
 	maxAsked   = 2         // questions that are answered at one time, each by a child
 )
 
@@ -49,6 +50,7 @@ type Recorder struct {
 	mu      sync.Mutex // guards what follows
 	of      map[string]*watched
 	order   []string // their names as they came: the order in which things are written
+	ticks   int      // minutes that were written
 	next    int64    // the number of the next outage of this run
 	pending []*wire.PastOutage
 	urgent  bool // an outage began, changed or ended
@@ -150,7 +152,9 @@ func (r *Recorder) take(e *monitor.Event, now time.Time) {
 	if t.state == monitor.Up && (s.State == monitor.Suspect || s.State == monitor.Down) {
 		t.minute(now).Lost++
 	}
-	t.state = s.State
+	if t.state = s.State; before != monitor.Idle && t.state == monitor.Idle {
+		t.trace(r.engine.Trace(name), now) // by the next look it may have been forgotten
+	}
 	r.outages(t, e, before, now)
 	if e.Removed {
 		if t.open != nil { // it was taken off while it was broken
@@ -386,8 +390,9 @@ type extent uint8
 
 const (
 	urgently   extent = iota // outages, where there is news of any
-	theMinute                // and round trips
-	everything               // and how many attempts there were
+	attempts                 // and how many attempts there were
+	theMinute                // outages and what was up, and the round trips of some targets
+	everything               // all there is
 )
 
 // flush writes what waits to the journal. It reports whether all is written.
@@ -395,17 +400,17 @@ func (r *Recorder) flush(now time.Time, how extent) bool {
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	r.mu.Lock()
-	if how == urgently && !r.urgent {
-		r.mu.Unlock()
-		return true
-	}
-	if how == everything {
+	if how == attempts || how == everything {
 		for _, name := range r.order {
 			if t := r.of[name]; t.stale && t.open != nil {
 				t.stale = false
 				r.put(t.open)
 			}
 		}
+	}
+	if how < theMinute && !r.urgent {
+		r.mu.Unlock()
+		return true
 	}
 	outages := r.pending
 	r.pending, r.urgent = nil, false
@@ -414,8 +419,8 @@ func (r *Recorder) flush(now time.Time, how extent) bool {
 		lines = append(lines, line{Outage: u})
 	}
 	var rows []line
-	if how != urgently {
-		rows = r.minutes(now)
+	if how >= theMinute {
+		rows = r.minutes(now, how == everything)
 	}
 	r.mu.Unlock()
 	if r.journal.full { // until a child has folded again
@@ -480,14 +485,16 @@ func add(m, more *wire.Minute) {
 	m.Beats, m.Lost, m.Up, m.Watched = m.Beats+more.Beats, m.Lost+more.Lost, m.Up+more.Up, m.Watched+more.Watched
 }
 
-// minutes takes what was gathered of each target since the last time. It is called with mu held.
-func (r *Recorder) minutes(now time.Time) []line {
+// minutes takes what was gathered of each target since the last time; the round trips of some of them, or of all. It is
+// called with mu held.
+func (r *Recorder) minutes(now time.Time, all bool) []line {
 	var rows []line
 	kept := r.order[:0]
-	for _, name := range r.order {
+	r.ticks++
+	for i, name := range r.order {
 		t := r.of[name]
 		t.account(now)
-		if t.state != monitor.Idle || len(t.minutes) > 0 {
+		if t.state != monitor.Idle && (all || (r.ticks+i)%traceEvery == 0) {
 			t.trace(r.engine.Trace(name), now)
 		}
 		for _, m := range sorted(t.minutes) {
@@ -577,7 +584,11 @@ func (r *Recorder) Ask(ctx context.Context, q Request, w io.Writer) error {
 	for i := range snapshots {
 		r.take(&monitor.Event{Snapshot: snapshots[i]}, now)
 	}
-	r.flush(now, everything)
+	if q.RoundTrips != nil {
+		r.flush(now, everything)
+	} else {
+		r.flush(now, attempts)
+	}
 	r.writing.Lock()
 	rotated := r.journal.Rotate()
 	r.folded = now

@@ -384,7 +384,7 @@ func TestRecorderMinutes(t *testing.T) {
 		}
 		want := []wire.Minute{
 			up(0, 60, 0, time.Minute, time.Minute), up(1, 60, 0, time.Minute, time.Minute), up(2, 60, 1, time.Minute, time.Minute),
-			up(3, 43, 1, 0, 30*time.Second),
+			up(3, 30, 1, 0, 30*time.Second),
 		}
 		if d := cmp.Diff(want, rows); d != "" {
 			t.Error(d)
