@@ -84,7 +84,7 @@ func (p *program) history(ctx context.Context, f historyFlags) error {
 		return err
 	}
 	if h.Problem != "" {
-		fmt.Fprintf(p.errs, "holdfast: %s\n", printable(h.Problem))
+		p.say("%s", h.Problem)
 	}
 	return nil
 }

@@ -106,6 +106,7 @@ func newRoot(p *program) *cobra.Command {
 		p.newWatch(), p.newCheck(), p.newServe(), p.newStatus(), p.newReconnect(), p.newPause(), p.newResume(), p.newOpen(),
 		p.newQuit(), p.newAutostart(), p.newHistory(), p.newReport(), p.newKeep(), p.newVersion(), p.newMan(), p.newHelper(),
 	)
+	p.speakHelp(root)
 	return root
 }
 
@@ -118,9 +119,10 @@ func (p *program) report(cmd *cobra.Command, err error) int {
 	case errors.As(err, new(silentError)):
 		return status
 	}
-	fmt.Fprintf(p.errs, "holdfast: %s\n", printable(err.Error()))
+	l := p.language("", p.getenv)
+	fmt.Fprintf(p.errs, "holdfast: %s\n", printable(l.Error(err.Error())))
 	if status == exitUsage {
-		fmt.Fprintf(p.errs, "Try '%s --help'.\n", cmd.CommandPath())
+		fmt.Fprintln(p.errs, strings.ReplaceAll(l.Help("Try '{a} --help'."), "{a}", cmd.CommandPath()))
 	}
 	return status
 }

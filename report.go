@@ -88,7 +88,7 @@ func (p *program) sumUp(ctx context.Context, since string, names []string) error
 		return err
 	}
 	if h.Problem != "" {
-		fmt.Fprintf(p.errs, "holdfast: %s\n", printable(h.Problem))
+		p.say("%s", h.Problem)
 	}
 	return nil
 }

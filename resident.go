@@ -469,7 +469,7 @@ func (r *resident) printWithoutIcon(ctx context.Context) error {
 
 // say prints a message for the person who started this program, or for its log.
 func (p *program) say(format string, args ...any) {
-	fmt.Fprintf(p.errs, "holdfast: %s\n", printable(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(p.errs, "holdfast: %s\n", printable(p.language("", p.getenv).Error(fmt.Sprintf(format, args...))))
 }
 
 // logger is where the parts report what is nobody's question: warnings only, on standard error.

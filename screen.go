@@ -13,7 +13,7 @@ import (
 // language is what the person reads: the flag, the settings, the system's, in this order.
 func (p *program) language(settings string, getenv func(string) string) ui.Lang {
 	for _, l := range []string{p.lang, settings} {
-		if l != "" {
+		if l == string(ui.English) || l == string(ui.Chinese) {
 			return ui.Lang(l)
 		}
 	}

@@ -54,7 +54,7 @@ func (p *program) serve(ctx context.Context, address string, o responder.Options
 	if err != nil {
 		return fmt.Errorf("waiting for clients: %w", err)
 	}
-	fmt.Fprintf(p.errs, "holdfast: answering heartbeats on %v\n", ln.Addr())
+	p.say("answering heartbeats on %v", ln.Addr())
 	var unwritten error // what OnEvent met; it is called by one goroutine, which has ended when Serve returns
 	err = untilUnread(ctx, p.out, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)

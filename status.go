@@ -144,10 +144,10 @@ func (p *program) printStatus(s control.Status, named bool) error {
 		buf = fmt.Appendln(buf, still.Lang.Say("state.empty")+still.Lang.Say("path.space")+still.Lang.Tell("state.empty"))
 	}
 	if s.Problem != "" { // it came from a file
-		fmt.Fprintf(p.errs, "holdfast: the settings in force are older than their file, which cannot be used:\n%s\n", printable(s.Problem))
+		p.say("the settings in force are older than their file, which cannot be used:\n%s", s.Problem)
 	}
 	if s.Version != versionString() {
-		fmt.Fprintf(p.errs, "holdfast: the running one is version %s, this is %s\n", ui.Printable(s.Version, 60), versionString())
+		p.say("the running one is version %s, this is %s", ui.Printable(s.Version, 60), versionString())
 	}
 	_, err := p.out.WriteString(strings.TrimPrefix(string(buf), "\n"))
 	return err

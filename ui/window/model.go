@@ -613,16 +613,16 @@ func errorText(err error, l ui.Lang) string {
 	case errors.As(err, &e):
 		if e.Field != "" {
 			if text := fieldText(e.Field, l); text != "" {
-				return l.Say("path.entry", "name", text, "text", ui.Printable(e.Msg, 300))
+				return l.Say("path.entry", "name", text, "text", ui.Printable(l.Error(e.Msg), 300))
 			}
 		}
-		return ui.Printable(e.Msg, 300)
+		return ui.Printable(l.Error(e.Msg), 300)
 	case errors.As(err, &setting):
 		if text := fieldText(setting.Key, l); text != "" {
-			return l.Say("path.entry", "name", text, "text", ui.Printable(setting.Msg, 300))
+			return l.Say("path.entry", "name", text, "text", ui.Printable(l.Error(setting.Msg), 300))
 		}
 	case errors.Is(err, control.ErrNotRunning), errors.Is(err, context.DeadlineExceeded):
 		return l.Tell("state.unknown.window")
 	}
-	return ui.Printable(err.Error(), 300)
+	return ui.Printable(l.Error(err.Error()), 300)
 }
