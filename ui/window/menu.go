@@ -33,6 +33,10 @@ type menuItem struct {
 // popUp opens a menu under what was pressed.
 func (w *Window) popUp(at fyne.CanvasObject, items []*fyne.MenuItem) {
 	p := w.p
+	if w.menu != nil {
+		w.menu.close()
+	}
+	items = ruled(items)
 	m := &menu{w: w, back: w.win.Canvas().Focused()}
 	width, height := float32(120), float32(8)
 	for _, one := range items {
@@ -90,6 +94,18 @@ func (w *Window) popUp(at fyne.CanvasObject, items []*fyne.MenuItem) {
 	if len(m.items) > 0 {
 		w.win.Canvas().Focus(m.items[0])
 	}
+}
+
+// ruled leaves out the rules that part nothing: at either end, and beside another one.
+func ruled(items []*fyne.MenuItem) []*fyne.MenuItem {
+	var out []*fyne.MenuItem
+	for i, one := range items {
+		if one.IsSeparator && (len(out) == 0 || i == len(items)-1 || out[len(out)-1].IsSeparator) {
+			continue
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 // close takes the menu away and gives the keyboard back.

@@ -453,7 +453,7 @@ func (w *Window) showMenu(at fyne.CanvasObject) {
 	item := func(code string, f func()) *fyne.MenuItem { return fyne.NewMenuItem(w.say(code), f) }
 	var items []*fyne.MenuItem
 	s := w.shown
-	if w.narrow && w.inDetail && s != nil && s.chosen >= 0 {
+	if w.narrow && w.inDetail && w.tab == tabNow && s != nil && s.chosen >= 0 {
 		items = append(items, item("button.copy", w.copyReport))
 		if s.own {
 			items = append(items, item("button.edit", w.editTarget))
