@@ -187,6 +187,14 @@ func (h *historyPage) show(s *screen) {
 	}
 }
 
+// inherit takes over what the page of another language or theme has shown.
+func (h *historyPage) inherit(old *historyPage) {
+	r := *old.rec
+	r.work() // what is searched in is in the old language
+	h.events, h.asked = old.events, old.asked
+	h.take(&r)
+}
+
 // close ends what is being asked.
 func (h *historyPage) close() {
 	if h.cancel != nil {

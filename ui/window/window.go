@@ -203,13 +203,18 @@ func (w *Window) build() {
 		w.menu.close()
 	}
 	drill := ""
+	var old *historyPage
 	if w.detail != nil {
 		drill = w.detail.demo.mode
-		w.detail.past.close()
+		old = w.detail.past
+		old.close()
 	}
 	w.list = newList(w)
 	w.detail = newDetail(w)
 	w.detail.demo.mark(drill)
+	if old != nil && old.rec != nil && old.rec.whole {
+		w.detail.past.inherit(old)
+	}
 	w.divider = box(w.p.line, 0)
 	w.tipBox = container.NewWithoutLayout()
 	w.root = container.New(column{
