@@ -15,6 +15,10 @@ import (
 
 // A panel stands in for fleet and tray: it counts looks and keeps what was shown.
 type panel struct {
+	spoken chan struct{}
+	lang   ui.Lang
+	title  string
+
 	events chan monitor.Event
 
 	mu      sync.Mutex // guards all below
@@ -52,12 +56,32 @@ func (p *panel) icon() icon {
 		show: func(v ui.Tray) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
+			p.title = v.Title
 			if n := len(p.shown); n == 0 || p.shown[n-1] != v.Look {
 				p.shown, p.at = append(p.shown, v.Look), append(p.at, time.Now())
 			}
 		},
-		lang: func() ui.Lang { return ui.English },
+		lang: func() (l ui.Lang) {
+			if p.with(func() { l = p.lang }); l == "" {
+				l = ui.English
+			}
+			return l
+		},
+		spoken: p.spoken,
 	}
+}
+
+// Another language reaches tooltip and menu at once, even while nothing else happens.
+func TestTheIconChangesItsLanguage(t *testing.T) {
+	feeding(t, monitor.Idle, func(t *testing.T, p *panel) {
+		before := p.counted()
+		p.with(func() { p.lang = ui.Chinese })
+		p.spoken <- struct{}{}
+		synctest.Wait()
+		if got := p.counted(); got != before+1 || p.title != "Holdfast：已暂停" {
+			t.Errorf("%d looks, title %q", got-before, p.title)
+		}
+	})
 }
 
 // with runs f while nobody else touches p: a sleep in a bubble is no synchronization.
@@ -79,7 +103,7 @@ func (p *panel) counted() (n int) {
 
 func feeding(t *testing.T, state monitor.State, f func(t *testing.T, p *panel)) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &panel{state: state, events: make(chan monitor.Event)}
+		p := &panel{state: state, events: make(chan monitor.Event), spoken: make(chan struct{})}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- p.icon().feed(ctx) }()

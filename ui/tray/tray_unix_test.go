@@ -207,6 +207,16 @@ func TestMenuInChinese(t *testing.T) {
 		got := labels(lines)
 		return strings.Contains(got, "立即重连 (off)\n暂停\n  一小时\n") && strings.HasSuffix(got, "退出")
 	})
+	_, before := p.menu(item)
+	tray.Speak(ui.English) // while it is on the screen
+	eventually(t, "the menu is in English", func() bool {
+		lines, _ := p.menu(item)
+		got := labels(lines)
+		return strings.Contains(got, "Reconnect now (off)\nPause\n  For one hour\n") && strings.HasSuffix(got, "Quit")
+	})
+	if _, after := p.menu(item); after != before {
+		t.Errorf("%d lines, hidden ones included; there were %d", after, before)
+	}
 }
 
 func TestClicksArriveFromTheBus(t *testing.T) {
