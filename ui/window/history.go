@@ -123,7 +123,11 @@ type historyPage struct {
 	asked  int // counts what was asked: an old answer is thrown away
 }
 
-const maxBars = 6
+const (
+	maxBars = 6
+	// historyWidth is how wide the page gets: on a larger screen the eye would lose the row on its way.
+	historyWidth = 1600
+)
 
 type causeBar struct {
 	name, length *label
@@ -464,7 +468,7 @@ func (h *historyPage) run(width float32) float32 {
 	if h.w.narrow {
 		margin = 16
 	}
-	inner := width - 2*margin
+	inner := min(width-2*margin, historyWidth)
 	// The choice, and what can be done with it.
 	y := float32(16)
 	target := min(h.target.MinSize().Width, max(inner-h.period.MinSize().Width-8, 120))
