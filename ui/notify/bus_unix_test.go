@@ -145,9 +145,13 @@ func newServer(b *privateBus, can ...string) *server {
 
 func (s *server) appear() {
 	s.t.Helper()
-	if r, err := s.conn.RequestName(serverName, dbus.NameFlagDoNotQueue); err != nil || r != dbus.RequestNameReplyPrimaryOwner {
-		s.t.Fatalf("take the server's name: %v, %v", r, err)
-	}
+	eventually(s.t, "the server before it has gone", func() bool {
+		r, err := s.conn.RequestName(serverName, dbus.NameFlagDoNotQueue)
+		if err != nil {
+			s.t.Fatalf("take the server's name: %v", err)
+		}
+		return r == dbus.RequestNameReplyPrimaryOwner
+	})
 }
 
 func (s *server) set(f func()) {

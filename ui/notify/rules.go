@@ -71,7 +71,7 @@ const (
 	remember   = time.Minute      // a target that breaks again so soon is the same story, and from the second time on waits
 	maxAgain   = time.Minute      // twice as long as the last time, this long at most
 	slept      = time.Second      // less is no sleep: the two clocks are read one after the other
-	maxAlarms  = 5                // what is broken beyond that is told in one notification
+	maxAlarms  = 3                // what is broken beyond that is told in one notification
 	maxName    = 80
 	maxNames   = 160
 	idUnknown  = 1
@@ -90,8 +90,7 @@ type Book struct {
 
 	stalled time.Time // since when
 	unknown bool      // and that was told
-	rest    int       // how many targets the one notification for the rest tells of; 0 none stands
-	restAt  time.Time
+	rest    restTold
 }
 
 // A target is what is remembered of one.
@@ -103,9 +102,17 @@ type target struct {
 	up     bool      // it has had one since
 }
 
+// restTold is what the one notification for the rest says; the zero value: none stands.
+type restTold struct {
+	n, most int // targets, now and at most
+	names   string
+	differs time.Time // since when it should say another number
+}
+
 // An alarm is one thing that broke.
 type alarm struct {
 	id       int
+	rest     bool      // it is told among the rest, and stays there
 	names    []string  // of the targets that are down by it
 	began    time.Time // when the first of them broke
 	cause    netcheck.Cause
@@ -132,7 +139,7 @@ func (b Book) Next(w World, s Settings) (Book, Plan) {
 	if n.stall() {
 		return b, p
 	}
-	if b.rest > 0 || len(b.alarms) > 0 || slices.ContainsFunc(w.Targets, func(s monitor.Snapshot) bool { return s.State == monitor.Down }) {
+	if b.rest.n > 0 || len(b.alarms) > 0 || slices.ContainsFunc(w.Targets, func(s monitor.Snapshot) bool { return s.State == monitor.Down }) {
 		n.find()
 		n.tell()
 	}
@@ -192,13 +199,13 @@ func (b *Book) close(p *Plan) {
 			p.Close = append(p.Close, a.id)
 		}
 	}
-	if b.rest > 0 {
+	if b.rest.n > 0 {
 		p.Close = append(p.Close, idRest)
 	}
 	if b.unknown {
 		p.Close = append(p.Close, idUnknown)
 	}
-	b.alarms, b.rest, b.stalled, b.unknown = nil, 0, time.Time{}, false
+	b.alarms, b.rest, b.stalled, b.unknown = nil, restTold{}, time.Time{}, false
 }
 
 // A step is one call of Next.
@@ -440,7 +447,8 @@ func (n *step) tell() {
 		case a.told != "":
 			n.change(a, f)
 		case !n.ripe(f, a.again), !a.differs.IsZero() && !n.due(a.differs.Add(settle)):
-		case standing >= maxAlarms:
+		case a.rest || standing >= maxAlarms:
+			a.rest = true
 			rest += len(f.names)
 			if len(restNames) < 20 { // more than fit
 				restNames = append(restNames, f.Names(n.w.Targets, maxNames, n.s.Lang))
@@ -566,18 +574,26 @@ func (n *step) note(a *alarm, f finding, code string) Note {
 }
 
 // others tells of what is broken besides.
-func (n *step) others(count int, names []string) {
-	l := n.s.Lang
-	switch {
-	case count == n.rest:
+func (n *step) others(count int, list []string) {
+	l, names := n.s.Lang, ui.Printable(strings.Join(list, n.s.Lang.Say("comma")), maxNames)
+	switch r := &n.rest; {
+	case count == r.n:
+		r.differs = time.Time{}
 	case count == 0:
-		n.rest = 0
-		n.plan.Close = append(n.plan.Close, idRest)
-	case n.rest > 0 && !n.due(n.restAt.Add(settle)):
-	case n.show(Note{
-		ID: idRest, Look: ui.LookDown, Title: l.Say("note.more", "n", strconv.Itoa(count)),
-		Body: ui.Printable(strings.Join(names, l.Say("comma")), maxNames),
-	}):
-		n.rest, n.restAt = count, n.w.Now
+		wait := n.plan.Wait
+		if !n.show(Note{ID: idRest, Look: ui.LookUp, Title: l.Say("note.healed.root", "n", strconv.Itoa(r.most)), Body: r.names}) {
+			n.plan.Wait = wait
+			n.plan.Close = append(n.plan.Close, idRest)
+		}
+		*r = restTold{}
+	case r.n > 0 && r.differs.IsZero():
+		r.differs = n.w.Now
+		n.wait(settle)
+	case r.n > 0 && !n.due(r.differs.Add(settle)):
+	case n.show(Note{ID: idRest, Look: ui.LookDown, Title: l.Say("note.more", "n", strconv.Itoa(count)), Body: names}):
+		if count > r.most {
+			r.most, r.names = count, names
+		}
+		r.n, r.differs = count, time.Time{}
 	}
 }
