@@ -51,6 +51,9 @@ const mostOutages = 20000
 // fresh is how long the page is shown without asking again, while nothing happens.
 const fresh = time.Minute
 
+// breather is how long outages that begin and end are gathered before the page asks again: all of it is asked for anew.
+const breather = 3 * time.Second
+
 // A record is what the page shows, worked out from what the resident has kept.
 type record struct {
 	wanted    wanted
@@ -117,10 +120,11 @@ type historyPage struct {
 	outages       *ledger
 	empty         *paragraph
 
-	rec    *record
-	events uint64 // the screen's, when it was asked last
-	cancel context.CancelFunc
-	asked  int // counts what was asked: an old answer is thrown away
+	rec     *record
+	events  uint64 // the screen's, when it was asked last
+	cancel  context.CancelFunc
+	askedAt time.Time
+	asked   int // counts what was asked: an old answer is thrown away
 }
 
 const (
@@ -185,7 +189,8 @@ func (h *historyPage) object() fyne.CanvasObject { return h.box }
 // show follows the screen: what was kept is asked for when the page is opened, when an outage began or ended, and now and
 // then because time goes on.
 func (h *historyPage) show(s *screen) {
-	if h.rec == nil && h.cancel == nil || h.events != s.events || h.rec != nil && s.now.Sub(h.rec.made) > fresh {
+	news := h.events != s.events && (s.now.Sub(h.askedAt) > breather || s.now.Before(h.askedAt))
+	if h.rec == nil && h.cancel == nil || news || h.rec != nil && s.now.Sub(h.rec.made) > fresh {
 		h.events = s.events
 		h.load()
 	}
@@ -214,6 +219,7 @@ func (h *historyPage) load() {
 	ctx, cancel := context.WithCancel(w.ctx)
 	h.cancel = cancel
 	h.asked++
+	h.askedAt = h.w.now()
 	mine, want, now := h.asked, w.past, w.now()
 	var names []string
 	if w.shown != nil {

@@ -97,6 +97,7 @@ func TestTheHistoryPageFollowsWhatHappens(t *testing.T) {
 		d.client.kept = aWeek()
 		s := fiveTargets()[4]
 		s.Seq, s.Outages = 2, nil
+		d.clock = d.clock.Add(4 * time.Second)
 		d.model.take(told(0, s))
 		d.draws()
 	})
