@@ -58,7 +58,7 @@ const (
 	attemptLimit      = 2100 * time.Millisecond
 	// firstAnswer: a server that accepts at once may be slow; its silence is named this long after the first SYN.
 	firstAnswer = 1350 * time.Millisecond
-	// silenceReplaces: silence replaces a cause that is shown only this long into a round.
+	// silenceReplaces: silence replaces a cause that is shown only this long after it was last found.
 	silenceReplaces = 2 * time.Second
 
 	// wakeGrace: after a sleep adapters and networks take their time; nothing is called an outage before.

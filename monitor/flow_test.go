@@ -1019,6 +1019,36 @@ func TestHeldUpForFiveSeconds(t *testing.T) {
 	}
 }
 
+// What is broken may change while it is: the cause follows, though the new one is only silence.
+func TestCauseFollows(t *testing.T) {
+	watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+		w.until(10100 * ms)
+		w.set(func() { w.refuses = true })
+		w.conns[0].hangUp(reset)
+		w.until(20 * time.Second)
+		if c := w.m.Snapshot().Verdict.Cause; c != netcheck.ServerRefused {
+			t.Errorf("%v while it refuses", c)
+		}
+		w.set(func() { w.refuses, w.serve = false, mute })
+		w.until(32 * time.Second)
+		if c := w.m.Snapshot().Verdict.Cause; c != netcheck.ServerHung {
+			t.Errorf("%v while it accepts and is mute", c)
+		}
+	})
+}
+
+// The carrier came back within the patience for a flap, and the news of it is late.
+func TestFlapWithLateNews(t *testing.T) {
+	watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+		w.until(10100 * ms)
+		w.breakLink(netcheck.LinkNoCarrier)
+		w.until(10500 * ms)
+		w.set(func() { w.link = netcheck.LinkWhole })
+		w.until(15 * time.Second)
+		w.wantMoves(t, 10*time.Second, "10.1s suspect, 10.592s up")
+	})
+}
+
 // Without a heartbeat the kernel asks once a second, whoever sleeps: its next answer may be a second away.
 func TestHeldUpWithoutAHeartbeat(t *testing.T) {
 	for i := range 30 {

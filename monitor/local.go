@@ -155,6 +155,10 @@ func (m *Monitor) localDown(now time.Duration) {
 	if m.timers[timerRepaired] != 0 {
 		return // healed a moment ago
 	}
+	if w := m.way.Load(); w != nil && w.Index != 0 && t.facts.RouteErr == 0 && !m.hub.judge(*w, 5*time.Millisecond).Broken() {
+		m.set(timerRepaired, now+settleAfterRepair) // healed, and the news is late
+		return
+	}
 	if now < m.awakeUntil {
 		m.set(timerLocalDown, m.awakeUntil)
 		return

@@ -25,6 +25,10 @@ func (m *Monitor) newRound(now time.Duration) {
 	if (m.sess == nil || m.s.State == Down) && t.facts.Session == netcheck.Asked {
 		t.facts.Session = netcheck.Silent
 	}
+	if m.s.State == Down && t.ended != 0 && m.sess == nil {
+		// How the session ended has been told; what is broken now is another question, as before the first session.
+		t.facts.HadSession, t.facts.Session, t.facts.SessionAcked = false, netcheck.NotAsked, netcheck.NotKnown
+	}
 	if probed && now-lastRound < probesLast && (old.Gateway == netcheck.Silent || old.Gateway == netcheck.Answered) && old.Host != netcheck.Asked {
 		// The next hop and the way were asked a moment ago: they are not asked the same again.
 		t.probed = true

@@ -16,16 +16,17 @@ type trouble struct {
 	ctx    context.Context // ends every question
 	cancel context.CancelFunc
 
-	since   time.Duration // when it began
-	ended   time.Duration // when the peer ended the old session; 0 it did not
-	heldUp  bool          // it began because this program was not run, or the computer slept
-	lost    time.Duration // when the first unanswered question of the old session was sent; 0 none
-	judgeAt time.Duration // when the silence of the session has had its time; 0 it is not silent
-	round   time.Duration // when the present round of questions began
-	facts   netcheck.Facts
-	local   netcheck.LinkState // the break on this computer, as last read; LinkWhole or LinkUnknown when none
-	reread  bool               // local was read twice
-	other   netcheck.Way       // a way that appeared beside the broken one, and was tried at once
+	since     time.Duration // when it began
+	ended     time.Duration // when the peer ended the old session; 0 it did not
+	heldUp    bool          // it began because this program was not run, or the computer slept
+	lost      time.Duration // when the first unanswered question of the old session was sent; 0 none
+	judgeAt   time.Duration // when the silence of the session has had its time; 0 it is not silent
+	confirmed time.Duration // when the cause that is shown was last found
+	round     time.Duration // when the present round of questions began
+	facts     netcheck.Facts
+	local     netcheck.LinkState // the break on this computer, as last read; LinkWhole or LinkUnknown when none
+	reread    bool               // local was read twice
+	other     netcheck.Way       // a way that appeared beside the broken one, and was tried at once
 
 	dst       netip.AddrPort // what is dialled
 	others    []netip.Addr   // further addresses of the name, tried beside it
@@ -57,7 +58,7 @@ type trouble struct {
 }
 
 func (t *trouble) shift(by time.Duration) {
-	for _, at := range []*time.Duration{&t.ended, &t.lost, &t.judgeAt, &t.round, &t.askedAt, &t.freshAt, &t.freshOK, &t.unansweredSince, &t.tunnelAt, &t.aliveAt, &t.farAt} {
+	for _, at := range []*time.Duration{&t.confirmed, &t.ended, &t.lost, &t.judgeAt, &t.round, &t.askedAt, &t.freshAt, &t.freshOK, &t.unansweredSince, &t.tunnelAt, &t.aliveAt, &t.farAt} {
 		if *at != 0 {
 			*at += by
 		}
@@ -321,10 +322,11 @@ func (m *Monitor) blame(v netcheck.Verdict, now time.Duration) {
 	if shown.Cause == netcheck.Asleep || shown.Cause == netcheck.Stalled { // not measured: any cause says more
 		shown = netcheck.Verdict{}
 	}
-	if !shown.IsZero() && m.s.State == Down && !mayReplace(shown.Cause, v.Cause, now-t.round, m.bySilence()) {
+	if !shown.IsZero() && m.s.State == Down && !mayReplace(shown.Cause, v.Cause, now-t.confirmed, m.bySilence()) {
 		m.finishAttempt(now, v.Cause)
 		return
 	}
+	t.confirmed = now
 	same := shown.Cause == v.Cause && slices.Equal(shown.Also, v.Also)
 	m.edit().Verdict = v
 	switch {
@@ -344,7 +346,7 @@ func (m *Monitor) bySilence() bool {
 	return f.Fresh == netcheck.Silent || f.Fresh == netcheck.Answered && f.FreshBeat == netcheck.Silent || f.Name == netcheck.Silent
 }
 
-// mayReplace says whether a shown cause gives way to another.
+// mayReplace says whether a shown cause gives way to another; age is how long ago it was last found.
 func mayReplace(shown, other netcheck.Cause, age time.Duration, silence bool) bool {
 	switch {
 	case shown == other:
