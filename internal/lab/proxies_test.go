@@ -121,14 +121,19 @@ func TestIntegrationProxyFaults(t *testing.T) {
 					if err != nil {
 						t.Fatalf("%s: %v", tt.name, err)
 					}
-					if got := tunnel(t, s, s.Target); got != want {
+					got := tunnel(t, s, s.Target)
+					// An ICMP error that comes while the proxy's connect still holds the socket is only noted (sock_owned_by_user).
+					for try := 1; got != want && got == "silent reply" && try < 3; try++ {
+						got = tunnel(t, s, s.Target)
+					}
+					if got != want {
 						t.Errorf("%s: got %q, want %q", tt.name, got, want)
 					}
 					if _, err := f.Repair(); err != nil {
 						t.Fatalf("%s: repair: %v", tt.name, err)
 					}
 					// What was silent may first have to be asked again by its neighbours.
-					got := ""
+					got = ""
 					for end := time.Now().Add(6 * time.Second); got != pong && time.Now().Before(end); {
 						got = tunnel(t, s, s.Target)
 					}
