@@ -57,7 +57,7 @@ const (
 	nameSilence       = 1100 * time.Millisecond
 	attemptLimit      = 2100 * time.Millisecond
 	// firstAnswer: a server that accepts at once may be slow; its silence is named this long after the first SYN.
-	firstAnswer = 1350 * time.Millisecond
+	firstAnswer = 1250 * time.Millisecond
 	// silenceReplaces: silence replaces a cause that is shown only this long after it was last found.
 	silenceReplaces = 2 * time.Second
 

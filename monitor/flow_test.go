@@ -987,7 +987,7 @@ func TestBeforeConnecting(t *testing.T) {
 	t.Run("accepts and says nothing", func(t *testing.T) {
 		watch(t, echoTarget, func(w *world) { w.serve = mute }, func(t *testing.T, w *world) {
 			w.until(time.Minute)
-			w.wantMoves(t, 0, "0s idle, 0s connecting, 1.35s down server-hung")
+			w.wantMoves(t, 0, "0s idle, 0s connecting, 1.25s down server-hung")
 			if len(w.conns) != 1 {
 				t.Errorf("%d connections were opened", len(w.conns))
 			}

@@ -330,7 +330,7 @@ func TestBeforeConnectingThroughAProxy(t *testing.T) {
 			p.connect = says(silence)
 			w.lookUp = silentName
 		}, 1110 * ms, netcheck.ResolverUnreachable},
-		{"the server hangs", func(_ *world, p *fakeProxy) { p.far = mute }, 1360 * ms, netcheck.ServerHung},
+		{"the server hangs", func(_ *world, p *fakeProxy) { p.far = mute }, 1260 * ms, netcheck.ServerHung},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
