@@ -162,7 +162,7 @@ func (r *Recorder) take(e *monitor.Event, now time.Time) {
 		}
 		t.state = monitor.Idle
 	}
-	if r.urgent || before == monitor.Idle && t.state != monitor.Idle {
+	if r.urgent || (before == monitor.Idle) != (t.state == monitor.Idle) {
 		r.ring()
 	}
 }
@@ -354,7 +354,8 @@ func (r *Recorder) active() bool {
 	return false
 }
 
-// write is the one writer: at once when an outage began, changed or ended, else once a minute.
+// write is the one writer: at once when an outage began, changed or ended and when the last target is paused, else once a
+// minute.
 func (r *Recorder) write(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
@@ -370,6 +371,10 @@ func (r *Recorder) write(ctx context.Context) {
 			r.writing.Unlock()
 			return
 		case <-r.bell:
+			if armed && !r.active() { // all is paused: written now, and nothing wakes any more
+				timer.Stop()
+				how, armed = everything, false
+			}
 		case <-timer.C:
 			how, armed = theMinute, false
 		}
