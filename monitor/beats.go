@@ -42,8 +42,10 @@ func (m *Monitor) received(s *session, n int) {
 		m.sessionAnswered(now, 0)
 		return
 	}
+	before := s.answered
 	k, rtt := s.feed(s.buf[:n], now)
 	if k > 0 {
+		m.tellAnswered(s, before, now)
 		m.sessionAnswered(now, rtt)
 		return
 	}
@@ -95,8 +97,12 @@ func (m *Monitor) lookAtAcks(now time.Duration) {
 	case m.s.State == Up && age < limit:
 		if info.rtt > 0 {
 			m.liveRTT.Store(int64(info.rtt))
+			at := time.Now()
 			if m.trace != nil {
-				m.trace.add(time.Now(), info.rtt)
+				m.trace.add(at, info.rtt)
+			}
+			if m.hub.beat != nil {
+				m.hub.beat(m.name, at, info.rtt)
 			}
 		}
 		m.liveAnswer.Store(int64(now - age))
@@ -327,8 +333,16 @@ func endOf(err error) netcheck.Outcome {
 	}
 }
 
-// dropSession closes the present session, if there is one.
+// dropSession closes the present session, if there is one: what waits for an answer is lost.
 func (m *Monitor) dropSession() {
+	if m.sess != nil {
+		m.tellLost(m.sess)
+		m.closeSession()
+	}
+}
+
+// closeSession closes the present session because it is not wanted any more.
+func (m *Monitor) closeSession() {
 	if m.sess != nil {
 		_ = m.sess.conn.Close()
 		m.sess = nil

@@ -257,10 +257,10 @@ func (m *Monitor) own(ended func()) {
 	}
 	defer ended()
 	m.endTrouble()
-	m.dropSession()
+	m.closeSession()
 	m.asking.Wait()
 	m.drain() // what was posted last closes its connection
-	m.dropSession()
+	m.closeSession()
 	m.forgetWay()
 	m.judgeBy.Store(0)
 	m.hub.mu.Lock()
@@ -524,7 +524,7 @@ func (m *Monitor) pause() {
 	m.closeOutage(m.hub.now())
 	m.endAttempt(netcheck.CauseNone, false)
 	m.endTrouble()
-	m.dropSession()
+	m.closeSession()
 	m.timers = [numTimers]time.Duration{}
 	m.endedAt = 0
 	m.edit().Verdict, m.edit().RetryAt, m.edit().UpSince = netcheck.Verdict{}, time.Time{}, time.Time{}

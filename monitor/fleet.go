@@ -17,6 +17,11 @@ var ErrUnknownTarget = errors.New("monitor: no such target")
 type Options struct {
 	Trace  int          // seconds of round trips kept for each target, for Fleet.Trace; 0 keeps none
 	Logger *slog.Logger // nil: nothing is logged
+	// Beat, where it is set, is told of each heartbeat that is over: its round trip, or 0 where it was lost, because its
+	// session ended first or the answer came too late to be measured. Of one that waited while this program was held up, or
+	// that nobody wants to know any more, neither is true, and nothing is told. Without a heartbeat each look at the last
+	// acknowledgement is one. A target's own goroutine calls it, in order, and must not be kept waiting.
+	Beat func(target string, at time.Time, rtt time.Duration)
 }
 
 // A Fleet watches many targets. Make it with NewFleet, give it targets with Set, and run it. Its methods may be called
@@ -39,7 +44,9 @@ type member struct {
 
 // NewFleet returns a Fleet without targets.
 func NewFleet(o Options) *Fleet {
-	return &Fleet{hub: newHub(o.Logger, o.Trace), slots: map[int]bool{}}
+	f := &Fleet{hub: newHub(o.Logger, o.Trace), slots: map[int]bool{}}
+	f.hub.beat = o.Beat
+	return f
 }
 
 // Run watches until ctx ends, and returns when every goroutine has ended. It may be called once. The error is ctx's.

@@ -113,6 +113,7 @@ type hub struct {
 	base    time.Time // the zero of the hub's clock; monotonic
 	log     *slog.Logger
 	trace   int
+	beat    func(target string, at time.Time, rtt time.Duration) // Options.Beat; nil: nobody wants to know
 	feed    feed
 	watcher *netcheck.Watcher
 	asking  sync.WaitGroup // questions that targets share

@@ -89,6 +89,7 @@ func (m *Monitor) adopt(s *session, rtt, now time.Duration) {
 	}
 	m.dropSession()
 	m.sess = s
+	m.tellAnswered(s, 0, s.lastByte)
 	t.local = netcheck.LinkUnknown
 	if s.way.Index != 0 {
 		m.setWay(s.way)

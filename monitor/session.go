@@ -80,9 +80,7 @@ func (s *session) feed(p []byte, now time.Duration) (k uint64, rtt time.Duration
 	if k <= s.answered {
 		return 0, 0
 	}
-	if s.n-k < sentRing {
-		rtt = max(now-s.sent[k%sentRing], time.Microsecond)
-	}
+	rtt = s.took(k, now)
 	s.answered = k
 	if k <= s.noSample {
 		return k, 0
@@ -91,6 +89,14 @@ func (s *session) feed(p []byte, now time.Duration) (k uint64, rtt time.Duration
 		s.deadline.Sample(rtt)
 	}
 	return k, rtt
+}
+
+// took returns how long beat k had waited at that moment; 0 when it is not kept any more when it left.
+func (s *session) took(k uint64, at time.Duration) time.Duration {
+	if s.n-k >= sentRing {
+		return 0
+	}
+	return max(at-s.sent[k%sentRing], time.Microsecond)
 }
 
 // shift moves the times of unanswered beats by the time that this program was not run: their silence was not heard.

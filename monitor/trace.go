@@ -16,6 +16,28 @@ type traceCell struct {
 	rtt    uint32 // microseconds
 }
 
+// tellAnswered tells of the beats of s behind a given one that what came at that moment answers: an answer is one to all before it.
+func (m *Monitor) tellAnswered(s *session, behind uint64, at time.Duration) {
+	if m.hub.beat == nil {
+		return
+	}
+	now := time.Now()
+	for k := max(behind, s.noSample) + 1; k <= s.answered; k++ {
+		m.hub.beat(m.name, now, s.took(k, at))
+	}
+}
+
+// tellLost tells of the beats of s that wait for an answer: there will be none.
+func (m *Monitor) tellLost(s *session) {
+	if m.hub.beat == nil {
+		return
+	}
+	now := time.Now()
+	for k := max(s.answered, s.noSample) + 1; k <= s.n; k++ {
+		m.hub.beat(m.name, now, 0)
+	}
+}
+
 func newTrace(seconds int) *trace { return &trace{ring: make([]traceCell, seconds)} }
 
 func (t *trace) add(at time.Time, rtt time.Duration) {

@@ -62,7 +62,8 @@ type world struct {
 	lookUps  int
 	asked    []time.Duration // when the gateway was asked
 	lastOn   bool
-	carrying *conn // lost is asked for a segment of this connection; nil: for a SYN
+	beat     func(target string, at time.Time, rtt time.Duration) // Options.Beat
+	carrying *conn                                                // lost is asked for a segment of this connection; nil: for a SYN
 
 	events []seen
 	m      *Monitor
@@ -96,7 +97,7 @@ func (w *world) newHub(trace int) *hub {
 }
 
 func (w *world) fill(h *hub) {
-	h.sys = w.system()
+	h.sys, h.beat = w.system(), w.beat
 	h.base = w.start.Add(-time.Second) // whole seconds: the grid is the same
 }
 
