@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -217,14 +216,6 @@ func (s *past) outages(ctx context.Context, q wire.HistoryQuery) (wire.History, 
 	return a.History, err
 }
 
-func (s *past) roundTrips(ctx context.Context, target string, since time.Time) (wire.RoundTrips, error) {
-	if s.client != nil {
-		return s.client.RoundTrips(ctx, target, since)
-	}
-	a, err := history.Serve(ctx, s.dir, history.Request{RoundTrips: &history.RoundTripsQuery{Target: target, Since: since}})
-	return a.RoundTrips, err
-}
-
 // targets are the names of the targets of now, or where none runs, of all that something is kept of.
 func (s *past) targets(ctx context.Context) ([]string, error) {
 	if s.client == nil {
@@ -237,27 +228,4 @@ func (s *past) targets(ctx context.Context) ([]string, error) {
 		names = append(names, t.Target)
 	}
 	return names, err
-}
-
-// watch says when a target was watched.
-func (s *past) watch(ctx context.Context, target string, since time.Time) ([]ui.Span, error) {
-	rt, err := s.roundTrips(ctx, target, since)
-	if err != nil {
-		return nil, err
-	}
-	var spans []ui.Span
-	for _, m := range rt.Minutes {
-		one := ui.Span{From: m.Time.Time, To: m.Time.Add(time.Duration(m.Watched))}
-		if time.Duration(m.Watched) >= 59*time.Second { // events do not fall on whole minutes exactly
-			one.To = m.Time.Add(time.Minute)
-		}
-		if n := len(spans); n > 0 && !one.From.After(spans[n-1].To) {
-			spans[n-1].To = one.To
-			continue
-		}
-		if one.From.Before(one.To) {
-			spans = append(spans, one)
-		}
-	}
-	return slices.Clip(spans), nil
 }

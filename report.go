@@ -43,7 +43,10 @@ func (p *program) sumUp(ctx context.Context, since string, names []string) error
 	if err != nil {
 		return usageError{fmt.Errorf("--%w", err)}
 	}
-	before := from.Add(from.Sub(now))
+	before, err := control.ParseSince(since, from) // seven days before seven days, though an hour of them be missing
+	if err != nil || !before.Before(from) {        // a moment was given: as long before
+		before = from.Add(from.Sub(now))
+	}
 	past, err := p.openPast()
 	if err != nil {
 		return err
@@ -53,7 +56,7 @@ func (p *program) sumUp(ctx context.Context, since string, names []string) error
 	if err != nil {
 		return err
 	}
-	q := wire.HistoryQuery{Since: before, Limit: everything}
+	q := wire.HistoryQuery{Since: before, Limit: everything, Watched: true}
 	if len(names) > 0 {
 		q.Target = names[0]
 	}
@@ -63,13 +66,16 @@ func (p *program) sumUp(ctx context.Context, since string, names []string) error
 	}
 	if len(names) == 0 {
 		names = there
-	} else if !slices.Contains(there, names[0]) && len(h.Outages) == 0 {
+	} else if !slices.Contains(there, names[0]) && len(h.Outages)+len(h.Watched) == 0 {
 		return usageError{fmt.Errorf("no target named %q", names[0])}
 	}
 	watch := ui.Watch{}
 	for _, name := range names {
-		if watch[name], err = past.watch(ctx, name, before); err != nil {
-			return err
+		watch[name] = nil
+	}
+	for _, w := range h.Watched {
+		if spans, asked := watch[w.Target]; asked {
+			watch[w.Target] = append(spans, ui.Span{From: w.From.Time, To: w.To.Time})
 		}
 	}
 	outages := make([]ui.PastOutage, 0, len(h.Outages))

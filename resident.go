@@ -17,6 +17,7 @@ import (
 	"holdfast/internal/autostart"
 	"holdfast/internal/config"
 	"holdfast/internal/control"
+	"holdfast/internal/history"
 	"holdfast/internal/responder"
 	"holdfast/monitor"
 	"holdfast/ui"
@@ -51,6 +52,7 @@ type resident struct {
 	child *child
 	tray  *tray.Tray // nil: none wanted
 	notes *notify.Notifier
+	past  *history.Recorder // nil: nothing is kept
 	end   context.CancelFunc
 	quiet bool        // no window is opened unasked
 	bare  atomic.Bool // nothing on this desktop shows the icon
@@ -97,8 +99,9 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 	settings, _ := store.Current()
 	r := &resident{
 		p: p, store: store, noIcon: make(chan struct{}), applied: make(chan struct{}), spoken: make(chan struct{}, 1),
-		quiet: f.background, made: time.Now(), fleet: monitor.NewFleet(monitor.Options{Trace: traceSeconds, Logger: p.logger()}),
+		quiet: f.background, made: time.Now(),
 	}
+	r.fleet = monitor.NewFleet(monitor.Options{Trace: traceSeconds, Logger: p.logger(), Beat: r.beat})
 	r.lang.Store(p.language(settings.Language, p.getenv))
 	r.child = &child{socket: ln.Addr().String(), say: p.say, getenv: p.getenv, find: findWindow}
 	ctx, r.end = context.WithCancel(ctx)
@@ -205,10 +208,10 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 		r.printWithoutIcon,
 		r.notes.Run,
 	}
-	if kept := r.keepHistory(); kept != nil {
-		server.History, server.RoundTrips = outagesKept(kept), roundTripsKept(kept)
+	if r.past = r.keepHistory(); r.past != nil {
+		server.History, server.RoundTrips = outagesKept(r.past), roundTripsKept(r.past)
 		events := r.fleet.Subscribe(false) // before the first target is there
-		parts = append(parts, func(ctx context.Context) error { return kept.Run(ctx, events) })
+		parts = append(parts, func(ctx context.Context) error { return r.past.Run(ctx, events) })
 	}
 	if r.tray != nil {
 		parts = append(parts, func(ctx context.Context) error {
@@ -221,6 +224,13 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 		})
 	}
 	return together(ctx, parts...)
+}
+
+// beat counts a heartbeat.
+func (r *resident) beat(target string, at time.Time, rtt time.Duration) {
+	if r.past != nil {
+		r.past.Beat(target, at, rtt)
+	}
 }
 
 func (r *resident) icon() icon {

@@ -95,6 +95,11 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) error {
 	if q.Before, err = number(r, "before", 1<<62); err != nil {
 		return err
 	}
+	watched, err := number(r, "watched", 1)
+	if err != nil {
+		return err
+	}
+	q.Watched = watched == 1
 	return passOn(w, func(b io.Writer) error { return s.History(r.Context(), q, b) })
 }
 
@@ -152,6 +157,9 @@ func (c *Client) History(ctx context.Context, q HistoryQuery) (wire.History, err
 			return wire.History{}, err
 		}
 		all.Outages, all.More = append(all.Outages, h.Outages...), h.More
+		if page.Watched {
+			all.Watched, q.Watched = h.Watched, false
+		}
 		if h.Problem != "" {
 			all.Problem = h.Problem
 		}
@@ -178,6 +186,9 @@ func historyQuery(q HistoryQuery) string {
 	set("limit", strconv.Itoa(q.Limit))
 	if q.Before > 0 {
 		set("before", strconv.FormatInt(q.Before, 10))
+	}
+	if q.Watched {
+		set("watched", "1")
 	}
 	return v.Encode()
 }

@@ -53,17 +53,21 @@ func TestHistory(t *testing.T) {
 			h.Outages = append(h.Outages, wire.PastOutage{ID: id, Target: "北京 & more", Start: wire.Time{Time: since}})
 		}
 		h.More = h.Outages[len(h.Outages)-1].ID > 1
+		if q.Watched {
+			h.Watched = []wire.Watched{{Target: "北京 & more", From: wire.Time{Time: since}}}
+		}
 		_, err := w.Write(h.Append(nil))
 		return err
 	}})
-	q := HistoryQuery{Since: since, Target: "北京 & more", Cause: "path-lost", Text: "100% #1", Limit: 1100}
+	q := HistoryQuery{Since: since, Target: "北京 & more", Cause: "path-lost", Text: "100% #1", Limit: 1100, Watched: true}
 	got, err := c.History(t.Context(), q)
-	if err != nil || len(got.Outages) != 1100 || got.Outages[0].ID != kept || got.Outages[1099].ID != kept-1099 || !got.More || got.Problem == "" {
+	if err != nil || len(got.Outages) != 1100 || got.Outages[0].ID != kept || got.Outages[1099].ID != kept-1099 || !got.More || got.Problem == "" || len(got.Watched) != 1 {
 		t.Fatalf("%v: %d outages, more %v, problem %q", err, len(got.Outages), got.More, got.Problem)
 	}
 	want := []HistoryQuery{q, q, q}
 	want[0].Limit, want[1].Limit, want[2].Limit = 500, 500, 100
 	want[1].Before, want[2].Before = kept-499, kept-999
+	want[1].Watched, want[2].Watched = false, false // all of it came with the first
 	if d := cmp.Diff(want, pages); d != "" {
 		t.Error(d)
 	}
@@ -108,6 +112,7 @@ func TestHistoryRefusals(t *testing.T) {
 		"/v1/history?limit=501":   {with, 400, CodeBadRequest},
 		"/v1/history?limit=0":     {with, 400, CodeBadRequest},
 		"/v1/history?before=-1":   {with, 400, CodeBadRequest},
+		"/v1/history?watched=yes": {with, 400, CodeBadRequest},
 		"/v1/rtt":                 {with, 400, CodeBadRequest},
 		"/v1/rtt?target=a&since=": {without, 501, CodeUnavailable},
 		"/v1/history":             {without, 501, CodeUnavailable},

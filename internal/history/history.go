@@ -7,8 +7,8 @@
 // # What survives what
 //
 // A line of a journal is one write(2): once that has returned, the kernel has it, and no kill takes it back. A line with the
-// beginning or end of an outage is also synced, so a power cut takes none of those. Round trips are gathered for up to five
-// minutes, because each look at them makes garbage and the resident is small: a kill takes so many at most.
+// beginning or end of an outage is also synced, so a power cut takes none of those. Heartbeats are counted one by one and
+// written once a minute, of all targets in one write: a kill takes a minute of them at most.
 //
 // The database is committed with synchronous=EXTRA, its rollback journal synced and gone, before a journal is removed; a
 // journal that was folded by somebody who was killed before he removed it is known by its name in the database, and is not

@@ -170,8 +170,13 @@ func TestQueries(t *testing.T) {
 	}
 }
 
-func minute(at time.Time, least, mean, most time.Duration, beats int, watched time.Duration) *wire.Minute {
-	return &wire.Minute{Time: wire.Time{Time: at}, Min: wire.Millis(least), Mean: wire.Millis(mean), Max: wire.Millis(most), Beats: beats, Up: wire.Length(watched), Watched: wire.Length(watched)}
+// counted is a line with a part of one minute of a target, all of it up.
+func counted(target string, at time.Time, least, sum, most time.Duration, beats int64, watched time.Duration) line {
+	return line{
+		Target:  target,
+		Minutes: []minute{{n: at.Unix() / 60, min: least.Microseconds(), sum: sum.Microseconds(), max: most.Microseconds(), beats: beats, up: watched, watched: watched}},
+		Watched: []span{{at.UnixMicro(), at.Add(watched).UnixMicro()}},
+	}
 }
 
 // A minute comes in parts, and is one. A journal that comes twice counts once.
@@ -180,12 +185,12 @@ func TestMinutes(t *testing.T) {
 	dir := t.TempDir()
 	j := OpenJournal(dir)
 	must(t, j.Append(false,
-		line{Target: "a", Minute: minute(noon, 2*ms, 3*ms, 4*ms, 10, 10*time.Second)},
-		line{Target: "b", Minute: minute(noon, 7*ms, 7*ms, 7*ms, 1, time.Second)},
-		line{Target: "a", Minute: &wire.Minute{Time: wire.Time{Time: noon}, Lost: 1, Watched: wire.Length(5 * time.Second)}},
-		line{Target: "a", Minute: minute(noon, ms, 6*ms, 9*ms, 20, 20*time.Second)},
-		line{Target: "a", Minute: minute(noon.Add(time.Minute), ms, ms, ms, 60, 70*time.Second)},
-		line{Target: "a", Minute: &wire.Minute{Time: wire.Time{Time: noon.Add(2 * time.Minute)}, Watched: wire.Length(time.Minute)}},
+		counted("a", noon, 2*ms, 29*ms, 4*ms, 10, 10*time.Second),
+		counted("b", noon, 7*ms, 7*ms, 7*ms, 1, time.Second),
+		line{Target: "a", Minutes: []minute{{n: noon.Unix() / 60, lost: 1, watched: 5 * time.Second}}},
+		counted("a", noon, ms, 122*ms, 9*ms, 20, 20*time.Second),
+		counted("a", noon.Add(time.Minute), ms, 60*ms, ms, 60, 70*time.Second),
+		line{Target: "a", Minutes: []minute{{n: noon.Unix()/60 + 2, watched: time.Minute}}},
 	))
 	must(t, j.Rotate())
 	path := filepath.Join(dir, "history-0000000001.log")
@@ -198,8 +203,8 @@ func TestMinutes(t *testing.T) {
 		return a.RoundTrips.Minutes
 	}
 	want := []wire.Minute{
-		{Time: wire.Time{Time: noon}, Min: wire.Millis(ms), Mean: wire.Millis(5 * ms), Max: wire.Millis(9 * ms), Beats: 30, Lost: 1, Up: wire.Length(30 * time.Second), Watched: wire.Length(35 * time.Second)},
-		*minute(noon.Add(time.Minute), ms, ms, ms, 60, time.Minute),
+		{Time: wire.Time{Time: noon}, Min: wire.Millis(ms), Mean: wire.Millis(151 * ms / 30 / time.Microsecond * time.Microsecond), Max: wire.Millis(9 * ms), Beats: 30, Lost: 1, Up: wire.Length(30 * time.Second), Watched: wire.Length(35 * time.Second)},
+		{Time: wire.Time{Time: noon.Add(time.Minute)}, Min: wire.Millis(ms), Mean: wire.Millis(ms), Max: wire.Millis(ms), Beats: 60, Up: wire.Length(time.Minute), Watched: wire.Length(time.Minute)},
 		{Time: wire.Time{Time: noon.Add(2 * time.Minute)}, Watched: wire.Length(time.Minute)},
 	}
 	if d := cmp.Diff(want, query("a", time.Time{})); d != "" {
@@ -217,15 +222,112 @@ func TestMinutes(t *testing.T) {
 	}
 }
 
+// watchedIn says when targets were watched, as of noon: minutes after it.
+func watchedIn(t *testing.T, dir string, q wire.HistoryQuery) (said []string) {
+	t.Helper()
+	q.Watched = true
+	for _, w := range ask(t, dir, q, noon).History.Watched {
+		said = append(said, fmt.Sprintf("%s %v %v", w.Target, w.From.Sub(noon), w.To.Sub(noon)))
+	}
+	return said
+}
+
+// What follows on what was, from journal to journal, is one stretch; so is what a clock says that is being corrected.
+func TestWatched(t *testing.T) {
+	dir := t.TempDir()
+	j := OpenJournal(dir)
+	defer j.Close()
+	watch := func(target string, from, to time.Duration) line {
+		return line{Target: target, Watched: []span{{noon.Add(from).UnixMicro(), noon.Add(to).UnixMicro()}}}
+	}
+	const s, m = time.Second, time.Minute
+	must(t, j.Append(false, watch("a", 0, 10*s), watch("b", 5*s, m), watch("a", 10*s, m), watch("a", m+3*time.Millisecond, 2*m)))
+	must(t, j.Rotate())
+	must(t, j.Append(false, watch("a", 2*m-2*time.Millisecond, 3*m), watch("a", 10*m, 11*m), watch("b", 3*m, 4*m), watch("a", 11*m, 12*m)))
+	must(t, j.Rotate())
+	// The clock was set back by eleven minutes: what comes twice is said twice, and views make one of it.
+	must(t, j.Append(false, watch("a", 12*m, 13*m), watch("a", 2*m, 14*m), watch("a", -5*m, -4*m)))
+	must(t, j.Rotate())
+	for name, r := range map[string]struct {
+		q    wire.HistoryQuery
+		want []string
+	}{
+		"all":      {wire.HistoryQuery{}, []string{"a -5m0s -4m0s", "a 0s 14m0s", "a 10m0s 13m0s", "b 5s 1m0s", "b 3m0s 4m0s"}},
+		"a target": {wire.HistoryQuery{Target: "b"}, []string{"b 5s 1m0s", "b 3m0s 4m0s"}},
+		"since":    {wire.HistoryQuery{Since: noon.Add(3*m + 30*s)}, []string{"a 3m30s 14m0s", "a 10m0s 13m0s", "b 3m30s 4m0s"}},
+		"nobody":   {wire.HistoryQuery{Target: "c"}, nil},
+	} {
+		if d := cmp.Diff(r.want, watchedIn(t, dir, r.q)); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+	if h := ask(t, dir, wire.HistoryQuery{}, noon).History; h.Watched != nil {
+		t.Errorf("not asked for: %v", h.Watched)
+	}
+	must(t, func() error { _, err := serve(t.Context(), dir, Request{Days: 30}, noon.AddDate(0, 0, 30).Add(5*m)); return err }())
+	must(t, func() error { _, err := serve(t.Context(), dir, Request{Days: 30}, noon.AddDate(0, 0, 30).Add(6*m)); return err }())
+	if d := cmp.Diff([]string{"a 0s 14m0s", "a 10m0s 13m0s"}, watchedIn(t, dir, wire.HistoryQuery{})); d != "" {
+		t.Errorf("30 days later: %s", d)
+	}
+}
+
+// A database of the first version has minutes only.
+func TestFromVersion1(t *testing.T) {
+	dir := t.TempDir()
+	s, err := openStore(t.Context(), dir, false, noon)
+	must(t, err)
+	_, err = s.db.Exec(`DROP TABLE watched; PRAGMA user_version = 1; INSERT INTO targets VALUES (1, 'a'), (2, 'b')`)
+	must(t, err)
+	for _, r := range []struct{ target, minute, watched int64 }{{1, 0, 60000}, {1, 1, 59500}, {1, 2, 30000}, {1, 3, 60000}, {1, 5, 0}, {1, 9, 120000}, {2, 1, 10000}} {
+		_, err = s.db.Exec("INSERT INTO minutes VALUES (?, ?, 0, 0, 0, 0, 0, 0, ?)", r.target, noon.Unix()/60+r.minute, r.watched)
+		must(t, err)
+	}
+	must(t, s.close())
+	if _, err := serve(t.Context(), dir, Request{}, noon); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"a 0s 4m0s", "a 9m0s 10m0s", "b 1m0s 1m10s"}, watchedIn(t, dir, wire.HistoryQuery{})); d != "" {
+		t.Error(d)
+	}
+}
+
+// A summary of a month of a hundred targets reads no minutes.
+func BenchmarkAMonthOfAHundredTargets(b *testing.B) {
+	dir := b.TempDir()
+	s, err := openStore(b.Context(), dir, false, noon)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, stmt := range []string{
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT INTO targets SELECT i, 'target ' || i FROM n",
+		fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT %d UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			INSERT INTO minutes SELECT t.id, i, 900, 1100, 120000, 120, 0, 60000, 60000 FROM targets t, n WHERE i %% 720 > 3`, noon.AddDate(0, 0, -30).Unix()/60, noon.Unix()/60),
+		`INSERT INTO watched SELECT target, minute * 60000000, (minute + 716) * 60000000 FROM minutes WHERE minute % 720 = 4`,
+	} {
+		if _, err := s.db.Exec(stmt); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := s.close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		a, err := serve(b.Context(), dir, Request{Outages: &wire.HistoryQuery{Since: noon.AddDate(0, 0, -30), Watched: true}}, noon)
+		if err != nil || len(a.History.Watched) != 6000 || len(a.History.Append(nil)) == 0 {
+			b.Fatalf("%v, %d stretches", err, len(a.History.Watched))
+		}
+	}
+}
+
 func TestWhatIsTooOldGoes(t *testing.T) {
 	dir := t.TempDir()
 	j := OpenJournal(dir)
 	defer j.Close()
 	for d := range int64(40) {
 		day := noon.AddDate(0, 0, -int(d))
-		must(t, j.Append(false, line{Outage: outage(d+1, "a", day, time.Minute)}, line{Target: "a", Minute: minute(day, 1, 1, 1, 1, time.Minute)}))
+		must(t, j.Append(false, line{Outage: outage(d+1, "a", day, time.Minute)}, counted("a", day, 1, 1, 1, 1, time.Minute)))
 	}
-	must(t, j.Append(false, line{Outage: outage(41, "a", noon.AddDate(0, 0, -60), 0)}, line{Target: "long gone", Minute: minute(noon.AddDate(0, 0, -60), 1, 1, 1, 1, time.Minute)}))
+	must(t, j.Append(false, line{Outage: outage(41, "a", noon.AddDate(0, 0, -60), 0)}, counted("long gone", noon.AddDate(0, 0, -60), 1, 1, 1, 1, time.Minute)))
 	must(t, j.Rotate())
 	count := func(now time.Time) (outages, minutes, targets int) {
 		t.Helper()
@@ -314,7 +416,7 @@ func TestNewerDatabase(t *testing.T) {
 	dir := t.TempDir()
 	s, err := openStore(t.Context(), dir, false, noon)
 	must(t, err)
-	_, err = s.db.Exec("PRAGMA user_version = 2")
+	_, err = s.db.Exec("PRAGMA user_version = 3")
 	must(t, err)
 	must(t, s.close())
 	before, err := os.ReadFile(filepath.Join(dir, dbName))
@@ -365,7 +467,8 @@ func TestDamagedJournals(t *testing.T) {
 }
 
 func FuzzJournal(f *testing.F) {
-	f.Add([]byte(`{"run":"R","journal":"J","at":"2026-11-21T12:00:00Z"}` + "\n" + `{"outage":{"id":1,"target":"a","start":"2026-11-21T12:00:00Z"}}` + "\n" + `{"target":"a","minute":{"time":"2026-11-21T12:00:00Z","min_ms":1,"beats":-3}}`))
+	f.Add([]byte(`{"run":"R","journal":"J","at":"2026-11-21T12:00:00Z"}` + "\n" + `{"outage":{"id":1,"target":"a","start":"2026-11-21T12:00:00Z"}}` + "\n" + `{"target":"a","m":[[29000000,1,2,3,4,5,6,7],[29000000]],"w":[[5,1]]}`))
+	f.Add([]byte(`{"run":"R","journal":"J","at":"2026-11-21T12:00:00Z"}` + "\n" + `{"target":"a","m":[[29000000,1,2,3,4,5,6,7],[29000000,4503599627370496,0,0,0,4503599627370496,0,0]],"w":[[5,1],[0,4503599627370496]]}`))
 	f.Add([]byte(`{"run":"R","journal":"J"}`))
 	f.Add([]byte("\x00\n{}\n[]\nnull\n" + `{"run":"R","journal":"J","at":null}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -449,7 +552,7 @@ func writeUntilKilled() {
 			panic(err)
 		}
 		u.End, u.Ended = wire.Time{Time: u.Start.Add(30 * time.Second)}, wire.Healed
-		if err := j.Append(false, at(noon), line{Outage: u}, line{Target: "a", Minute: minute(u.Start.Time, 1000, 1000, 1000, 1, time.Minute)}); err != nil {
+		if err := j.Append(false, at(noon), line{Outage: u}, counted("a", u.Start.Time, 1000, 1000, 1000, 1, time.Minute)); err != nil {
 			panic(err)
 		}
 		fmt.Println(n)

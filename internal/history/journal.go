@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -32,7 +33,88 @@ type line struct {
 	At      *wire.Time       `json:"at,omitempty"`      // the writer was alive then; with Run when it began
 	Outage  *wire.PastOutage `json:"outage,omitempty"`  // its newest version; the ID counts the outages of the run
 	Target  string           `json:"target,omitempty"`
-	Minute  *wire.Minute     `json:"minute,omitempty"` // of Target; adds to what there is of that minute
+	Minutes []minute         `json:"m,omitempty"` // of Target; they add to what there is of those minutes
+	Watched []span           `json:"w,omitempty"` // when Target was watched
+}
+
+// A minute is what was counted of one target in one minute of the clock, or a part of it.
+type minute struct {
+	n             int64 // minutes since 1970
+	beats, lost   int64
+	min, max, sum int64         // of the round trips of beats, in microseconds
+	up, watched   time.Duration // to the millisecond
+}
+
+// add takes in another part of the same minute.
+func (m *minute) add(o *minute) {
+	switch {
+	case m.beats == 0:
+		m.min = o.min
+	case o.beats > 0:
+		m.min = min(m.min, o.min)
+	}
+	m.max = max(m.max, o.max)
+	m.beats, m.lost, m.sum, m.up, m.watched = m.beats+o.beats, m.lost+o.lost, m.sum+o.sum, m.up+o.up, m.watched+o.watched
+}
+
+// MarshalJSON implements json.Marshaler: a list of numbers, for there are many.
+func (m minute) MarshalJSON() ([]byte, error) {
+	return appendNumbers(nil, m.n, m.beats, m.lost, m.min, m.max, m.sum, m.up.Milliseconds(), m.watched.Milliseconds()), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *minute) UnmarshalJSON(b []byte) error {
+	l, err := numbers(b, 8)
+	if err != nil {
+		return err
+	}
+	*m = minute{n: l[0], beats: l[1], lost: l[2], min: l[3], max: l[4], sum: l[5], up: ofMillis(l[6]), watched: ofMillis(l[7])}
+	return nil
+}
+
+func ofMillis(n int64) time.Duration { return time.Duration(min(n, math.MaxInt32)) * time.Millisecond }
+
+// A span is a stretch of time, from one moment to another, in microseconds since 1970.
+type span struct{ from, to int64 }
+
+// MarshalJSON implements json.Marshaler.
+func (s span) MarshalJSON() ([]byte, error) { return appendNumbers(nil, s.from, s.to), nil }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *span) UnmarshalJSON(b []byte) error {
+	l, err := numbers(b, 2)
+	if err == nil {
+		*s = span{l[0], l[1]}
+	}
+	return err
+}
+
+func appendNumbers(b []byte, list ...int64) []byte {
+	for i, n := range list {
+		sign := byte(',')
+		if i == 0 {
+			sign = '['
+		}
+		b = strconv.AppendInt(append(b, sign), n, 10)
+	}
+	return append(b, ']')
+}
+
+// numbers reads a list of so many numbers, or more; none is below zero, or so large that a sum would not fit.
+func numbers(b []byte, want int) ([]int64, error) {
+	var list []int64
+	if err := json.Unmarshal(b, &list); err != nil {
+		return nil, err
+	}
+	if len(list) < want {
+		return nil, fmt.Errorf("%d numbers, want %d", len(list), want)
+	}
+	for _, n := range list {
+		if n < 0 || n > 1<<52 {
+			return nil, fmt.Errorf("%d is no number of a history", n)
+		}
+	}
+	return list, nil
 }
 
 // A Journal is what one resident appends to. It is for one goroutine.

@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -18,13 +19,12 @@ const (
 	foldBytes  = 1 << 20   // or when so much is written
 	maxPending = 5000      // outages that could not be written yet; beyond it the oldest go
 	maxWhole   = 200       // of them so many with their evidence
-	traceEvery = 5         // so many minutes lie between two looks at a target's round trips: each costs 70 KB of garbage
+	maxMinutes = 30        // of a target so many that could not be written yet; beyond it no older ones are taken back
 	maxAsked   = 2         // questions that are answered at one time, each by a child
 )
 
 // An Engine is what a Recorder listens to: *monitor.Fleet, or what a test puts in its place.
 type Engine interface {
-	Trace(name string) []monitor.Sample
 	Snapshots() []monitor.Snapshot
 }
 
@@ -50,7 +50,6 @@ type Recorder struct {
 	mu      sync.Mutex // guards what follows
 	of      map[string]*watched
 	order   []string // their names as they came: the order in which things are written
-	ticks   int      // minutes that were written
 	next    int64    // the number of the next outage of this run
 	pending []*wire.PastOutage
 	urgent  bool // an outage began, changed or ended
@@ -68,8 +67,8 @@ type watched struct {
 	seq     uint64 // of the newest snapshot
 	state   monitor.State
 	at      time.Time // until then it is in minutes
-	minutes map[int64]*wire.Minute
-	second  int64              // round trips up to this one are in minutes
+	minutes map[int64]*minute
+	spans   []span             // when it was watched
 	starts  map[int64]struct{} // of the outages that were seen, as the snapshots list them
 	open    *wire.PastOutage   // that lasts
 	causes  []wire.CauseTime   // shown since the target was last up
@@ -131,15 +130,10 @@ func (r *Recorder) take(e *monitor.Event, now time.Time) {
 	name := s.Target.Name
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := r.of[name]
-	if t == nil {
-		if e.Removed {
-			return
-		}
-		t = &watched{at: now, minutes: map[int64]*wire.Minute{}, second: now.Unix() - 1, starts: map[int64]struct{}{}, state: monitor.Idle}
-		r.of[name] = t
-		r.order = append(r.order, name)
+	if e.Removed && r.of[name] == nil {
+		return
 	}
+	t := r.target(name, now)
 	if s.Seq < t.seq && !e.Removed {
 		return // a question was faster, and had the newer one
 	}
@@ -149,12 +143,7 @@ func (r *Recorder) take(e *monitor.Event, now time.Time) {
 		t.seq = 0 // another of this name counts anew
 	}
 	before := t.state
-	if t.state == monitor.Up && (s.State == monitor.Suspect || s.State == monitor.Down) {
-		t.minute(now).Lost++
-	}
-	if t.state = s.State; before != monitor.Idle && t.state == monitor.Idle {
-		t.trace(r.engine.Trace(name), now) // by the next look it may have been forgotten
-	}
+	t.state = s.State
 	r.outages(t, e, before, now)
 	if e.Removed {
 		if t.open != nil { // it was taken off while it was broken
@@ -167,6 +156,30 @@ func (r *Recorder) take(e *monitor.Event, now time.Time) {
 	}
 }
 
+// target is what is known of a target. It is called with mu held.
+func (r *Recorder) target(name string, now time.Time) *watched {
+	t := r.of[name]
+	if t == nil {
+		t = &watched{at: now, minutes: map[int64]*minute{}, starts: map[int64]struct{}{}, state: monitor.Idle}
+		r.of[name] = t
+		r.order = append(r.order, name)
+	}
+	return t
+}
+
+// Beat counts a heartbeat: monitor.Options.Beat.
+func (r *Recorder) Beat(target string, at time.Time, rtt time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.target(target, at).minute(at)
+	if rtt == 0 {
+		m.lost++
+		return
+	}
+	us := max(rtt.Microseconds(), 1)
+	m.add(&minute{beats: 1, min: us, max: us, sum: us})
+}
+
 // account puts the time since the last call into minutes.
 func (t *watched) account(now time.Time) {
 	spent := now.Sub(t.at) // by the clock that nobody sets
@@ -177,6 +190,7 @@ func (t *watched) account(now time.Time) {
 	up := t.state != monitor.Down
 	const longest = 10 * time.Minute // longer than any that is not asleep or stopped goes without a look
 	spent = min(spent, longest)
+	t.watch(now.Add(-spent), now)
 	for to := now.Round(0); spent > 0; { // backwards, minute by minute of the day
 		begin := to.Truncate(time.Minute)
 		if begin.Equal(to) {
@@ -184,12 +198,24 @@ func (t *watched) account(now time.Time) {
 		}
 		part := min(spent, to.Sub(begin))
 		m := t.minute(begin)
-		m.Watched += wire.Length(part)
+		m.watched += part
 		if up {
-			m.Up += wire.Length(part)
+			m.up += part
 		}
 		spent -= part
 		to = begin
+	}
+}
+
+// watch notes that it was watched from one moment to another.
+func (t *watched) watch(from, to time.Time) {
+	s := span{from.UnixMicro(), to.UnixMicro()}
+	if n := len(t.spans); n > 0 && t.spans[n-1].from <= s.from && s.from <= t.spans[n-1].to+watchSlack {
+		t.spans[n-1].to = max(t.spans[n-1].to, s.to)
+		return
+	}
+	if len(t.spans) < maxMinutes {
+		t.spans = append(t.spans, s)
 	}
 }
 
@@ -198,11 +224,11 @@ func (t *watched) broke(since, now time.Time, before monitor.State) {
 	since = later(since, now.Add(-10*time.Minute)) // Round(0): by the clock on the wall
 	for from, now := since.Round(0), now.Round(0); from.Before(now); {
 		next := from.Truncate(time.Minute).Add(time.Minute)
-		part := wire.Length(min(next.Sub(from), now.Sub(from)))
+		part := min(next.Sub(from), now.Sub(from))
 		if before == monitor.Connecting || before == monitor.Idle { // neither was counted
-			t.minute(from).Watched += part
+			t.minute(from).watched += part
 		} else if m := t.minutes[from.Unix()/60]; m != nil {
-			m.Up = max(m.Up-part, 0)
+			m.up = max(m.up-part, 0)
 		}
 		from = next
 	}
@@ -215,11 +241,11 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-func (t *watched) minute(at time.Time) *wire.Minute {
+func (t *watched) minute(at time.Time) *minute {
 	n := at.Unix() / 60
 	m := t.minutes[n]
 	if m == nil {
-		m = &wire.Minute{Time: wire.Time{Time: time.Unix(n*60, 0).UTC()}}
+		m = &minute{n: n}
 		t.minutes[n] = m
 	}
 	return m
@@ -395,9 +421,8 @@ type extent uint8
 
 const (
 	urgently   extent = iota // outages, where there is news of any
-	attempts                 // and how many attempts there were
-	theMinute                // outages and what was up, and the round trips of some targets
-	everything               // all there is
+	theMinute                // and what was counted of all targets
+	everything               // and how many attempts there were
 )
 
 // flush writes what waits to the journal. It reports whether all is written.
@@ -405,7 +430,7 @@ func (r *Recorder) flush(now time.Time, how extent) bool {
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	r.mu.Lock()
-	if how == attempts || how == everything {
+	if how == everything {
 		for _, name := range r.order {
 			if t := r.of[name]; t.stale && t.open != nil {
 				t.stale = false
@@ -425,7 +450,7 @@ func (r *Recorder) flush(now time.Time, how extent) bool {
 	}
 	var rows []line
 	if how >= theMinute {
-		rows = r.minutes(now, how == everything)
+		rows = r.minutes(now)
 	}
 	r.mu.Unlock()
 	if r.journal.full { // until a child has folded again
@@ -461,52 +486,40 @@ func (r *Recorder) giveBack(outages []*wire.PastOutage, rows []line) {
 		r.put(u)
 	}
 	r.urgent = true
-	for _, l := range rows {
-		t := r.of[l.Target]
-		if t == nil || len(t.minutes) > 30 { // of round trips the newest count
-			continue
-		}
-		n := l.Minute.Time.Unix() / 60
-		if m := t.minutes[n]; m == nil {
-			t.minutes[n] = l.Minute
-		} else {
-			add(m, l.Minute)
-		}
-	}
-}
-
-// add is what the database does with two parts of a minute.
-func add(m, more *wire.Minute) {
-	if sum := m.Beats + more.Beats; sum > 0 {
-		m.Mean = (m.Mean*wire.Millis(m.Beats) + more.Mean*wire.Millis(more.Beats)) / wire.Millis(sum)
-	}
-	switch {
-	case m.Beats == 0:
-		m.Min = more.Min
-	case more.Beats > 0:
-		m.Min = min(m.Min, more.Min)
-	}
-	m.Max = max(m.Max, more.Max)
-	m.Beats, m.Lost, m.Up, m.Watched = m.Beats+more.Beats, m.Lost+more.Lost, m.Up+more.Up, m.Watched+more.Watched
-}
-
-// minutes takes what was gathered of each target since the last time; the round trips of some of them, or of all. It is
-// called with mu held.
-func (r *Recorder) minutes(now time.Time, all bool) []line {
-	var rows []line
-	kept := r.order[:0]
-	r.ticks++
-	for i, name := range r.order {
-		t := r.of[name]
-		t.account(now)
-		if t.state != monitor.Idle && (all || (r.ticks+i)%traceEvery == 0) {
-			t.trace(r.engine.Trace(name), now)
-		}
-		for _, m := range sorted(t.minutes) {
-			if *m != (wire.Minute{Time: m.Time}) {
-				rows = append(rows, line{Target: name, Minute: m})
+	for i := range rows {
+		_, known := r.of[rows[i].Target]
+		t := r.target(rows[i].Target, time.Now())
+		t.gone = t.gone || !known // it was taken off meanwhile
+		t.spans = append(rows[i].Watched, t.spans...)
+		t.spans = t.spans[max(len(t.spans)-maxMinutes, 0):]
+		for _, m := range rows[i].Minutes {
+			if now := t.minutes[m.n]; now != nil {
+				now.add(&m)
+			} else if len(t.minutes) < maxMinutes { // the newest count
+				t.minutes[m.n] = &m
 			}
 		}
+	}
+}
+
+// minutes takes what was counted of each target since the last time. It is called with mu held.
+func (r *Recorder) minutes(now time.Time) []line {
+	rows := make([]line, 0, len(r.order))
+	kept := r.order[:0]
+	for _, name := range r.order {
+		t := r.of[name]
+		t.account(now)
+		one := line{Target: name, Watched: t.spans}
+		for _, m := range t.minutes {
+			if *m != (minute{n: m.n}) {
+				one.Minutes = append(one.Minutes, *m)
+			}
+		}
+		slices.SortFunc(one.Minutes, func(a, b minute) int { return cmp.Compare(a.n, b.n) })
+		if len(one.Minutes)+len(one.Watched) > 0 {
+			rows = append(rows, one)
+		}
+		t.spans = nil
 		clear(t.minutes)
 		if t.gone {
 			delete(r.of, name)
@@ -516,33 +529,6 @@ func (r *Recorder) minutes(now time.Time, all bool) []line {
 	}
 	r.order = kept
 	return rows
-}
-
-func sorted(minutes map[int64]*wire.Minute) []*wire.Minute {
-	all := make([]*wire.Minute, 0, len(minutes))
-	for _, m := range minutes {
-		all = append(all, m)
-	}
-	slices.SortFunc(all, func(a, b *wire.Minute) int { return a.Time.Compare(b.Time.Time) })
-	return all
-}
-
-// trace takes the seconds that are over and not in minutes yet.
-func (t *watched) trace(samples []monitor.Sample, now time.Time) {
-	end := now.Unix() // this second is not over
-	if t.second >= end {
-		t.second = end - 1 // the clock was set back; what it shows twice is taken once
-		return
-	}
-	for _, s := range samples {
-		second := s.Time.Unix()
-		if second <= t.second || second >= end || s.RTT <= 0 {
-			continue
-		}
-		one := wire.Minute{Min: wire.Millis(s.RTT), Mean: wire.Millis(s.RTT), Max: wire.Millis(s.RTT), Beats: 1}
-		add(t.minute(s.Time), &one)
-	}
-	t.second = end - 1
 }
 
 // foldNow has a child fold the journals when it is time.
@@ -589,11 +575,7 @@ func (r *Recorder) Ask(ctx context.Context, q Request, w io.Writer) error {
 	for i := range snapshots {
 		r.take(&monitor.Event{Snapshot: snapshots[i]}, now)
 	}
-	if q.RoundTrips != nil {
-		r.flush(now, everything)
-	} else {
-		r.flush(now, attempts)
-	}
+	r.flush(now, everything)
 	r.writing.Lock()
 	rotated := r.journal.Rotate()
 	r.folded = now

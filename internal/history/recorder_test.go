@@ -23,25 +23,10 @@ import (
 	"holdfast/netcheck"
 )
 
-// engine answers a round trip in every second since began.
+// engine is a monitor's fleet that a test writes.
 type engine struct {
-	mu    sync.Mutex
-	began time.Time
-	rtt   time.Duration
-	now   []monitor.Snapshot
-}
-
-func (e *engine) Trace(string) []monitor.Sample {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var all []monitor.Sample
-	now := time.Now()
-	for s := now.Add(-10 * time.Minute).Truncate(time.Second); !s.After(now); s = s.Add(time.Second) {
-		if !s.Before(e.began) && e.rtt > 0 {
-			all = append(all, monitor.Sample{Time: s, RTT: e.rtt})
-		}
-	}
-	return all
+	mu  sync.Mutex
+	now []monitor.Snapshot
 }
 
 func (e *engine) Snapshots() []monitor.Snapshot {
@@ -289,21 +274,45 @@ func TestRecorderDoesNotGrow(t *testing.T) {
 	r.journal.Close()
 }
 
-// Minutes are written on the grid while something is watched, and nothing happens at all while nothing is.
+// written is what the journals of a folder hold: the minutes and when they were watched.
+func written(t *testing.T, dir string) (minutes map[int64]minute, watched []span) {
+	t.Helper()
+	minutes = map[int64]minute{}
+	paths, _, err := journals(dir)
+	must(t, err)
+	for _, p := range paths {
+		f, err := os.Open(p)
+		must(t, err)
+		_, err = readLines(f, func(l *line) error {
+			for _, m := range l.Minutes {
+				sum := minutes[m.n]
+				sum.n = m.n
+				sum.add(&m)
+				minutes[m.n] = sum
+			}
+			watched = append(watched, l.Watched...)
+			return nil
+		})
+		must(t, err)
+		f.Close()
+	}
+	return minutes, watched
+}
+
+// Every heartbeat is counted in its minute. Minutes are written on the grid while something is watched, all of them in one
+// write, and nothing happens at all while nothing is.
 func TestRecorderMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir, said := t.TempDir(), []string{}
-		eng := &engine{began: time.Now().Add(time.Second), rtt: 3 * time.Millisecond} // the clock of a bubble begins at a whole minute
 		children := 0
 		r := NewRecorder(Options{
-			Engine: eng, Dir: dir, Grid: time.Now().Add(-17 * time.Second), Days: func() int { return 30 },
+			Engine: &engine{}, Dir: dir, Grid: time.Now().Add(-17 * time.Second), Days: func() int { return 30 },
 			Child: func(context.Context, Request, io.Writer) error { children++; return nil },
 			Say:   func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) },
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		events := make(feed)
-		began := time.Now()
 		go func() { ended <- r.Run(ctx, events) }()
 		size := func() (n int64) {
 			synctest.Wait()
@@ -318,24 +327,53 @@ func TestRecorderMinutes(t *testing.T) {
 		if size() != 0 {
 			t.Error("written before anything was watched")
 		}
-		eng.began = time.Now()
+		began := time.Now() // the clock of a bubble begins at a whole minute
+		want := map[int64]minute{}
+		n := 0
+		beat := func(rtt time.Duration) {
+			now := time.Now()
+			m := want[now.Unix()/60]
+			m.n = now.Unix() / 60
+			us := rtt.Microseconds()
+			switch {
+			case rtt == 0:
+				m.lost++
+			case m.beats == 0:
+				m.beats, m.min, m.max, m.sum = 1, us, us, us
+			default:
+				m.beats, m.min, m.max, m.sum = m.beats+1, min(m.min, us), max(m.max, us), m.sum+us
+			}
+			want[m.n] = m
+			r.Beat("office", now, rtt)
+		}
+		beats := func(d time.Duration) { // two a second
+			for range d / (500 * time.Millisecond) {
+				time.Sleep(500 * time.Millisecond)
+				n++
+				beat(3*time.Millisecond + time.Duration(n*n*7919%1000003)*time.Microsecond)
+			}
+		}
 		a := newTarget("office")
+		beat(3 * time.Millisecond) // it may be told before the state
 		events <- a.event(time.Now(), monitor.Connecting, "")
 		events <- a.event(time.Now(), monitor.Up, "")
-		time.Sleep(42 * time.Second)
+		beats(42 * time.Second)
 		if size() != 0 {
 			t.Error("written before the first minute of the grid")
 		}
-		time.Sleep(2 * time.Second) // 17 + 44 = 61 s on the grid
-		first := size()
-		if first == 0 || children != 1 {
-			t.Errorf("%d bytes and %d children after the first minute", first, children)
+		beats(time.Second) // 17 + 43 = 60 s on the grid
+		if size() == 0 || children != 1 {
+			t.Errorf("%d bytes and %d children after the first minute", size(), children)
 		}
-		time.Sleep(76 * time.Second) // 2 min since it was up
+		if got, _ := written(t, dir); got[began.Unix()/60].beats < 86 { // what a kill would leave
+			t.Errorf("%d heartbeats were written of %d", got[began.Unix()/60].beats, n)
+		}
+		beats(77 * time.Second) // 2 min since it was up
 		events <- a.event(time.Now(), monitor.Suspect, netcheck.ServerHung)
-		time.Sleep(time.Second)
+		beats(time.Second)
 		events <- a.event(time.Now(), monitor.Up, "")
-		time.Sleep(59 * time.Second)
+		beats(59 * time.Second)
+		beat(0)
 		events <- a.event(time.Now(), monitor.Down, netcheck.ServerRefused)
 		time.Sleep(30 * time.Second)
 		events <- a.event(time.Now(), monitor.Idle, "")
@@ -349,48 +387,24 @@ func TestRecorderMinutes(t *testing.T) {
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-		var rows []wire.Minute
-		paths, _, err := journals(dir)
-		must(t, err)
-		merged := map[string]*wire.Minute{}
-		for _, p := range paths {
-			f, err := os.Open(p)
-			must(t, err)
-			_, err = readLines(f, func(l *line) error {
-				if l.Minute == nil {
-					return nil
-				}
-				if m := merged[l.Minute.Time.String()]; m != nil {
-					add(m, l.Minute)
-					return nil
-				}
-				merged[l.Minute.Time.String()] = l.Minute
-				return nil
-			})
-			must(t, err)
-			f.Close()
-		}
-		for at := began; at.Before(time.Now()) && len(rows) < len(merged); at = at.Add(time.Minute) {
-			if m := merged[at.UTC().String()]; m != nil {
-				rows = append(rows, *m)
+		for i := range int64(4) {
+			m := want[began.Unix()/60+i]
+			if m.up, m.watched = time.Minute, time.Minute; i == 3 {
+				m.up, m.watched = 0, 30*time.Second
 			}
+			want[m.n] = m
 		}
-		up := func(n int, beats, lost int, up, watched time.Duration) wire.Minute {
-			ms := wire.Millis(3 * time.Millisecond)
-			return wire.Minute{
-				Time: wire.Time{Time: began.Add(time.Hour + time.Duration(n)*time.Minute).UTC()}, Min: ms, Mean: ms, Max: ms,
-				Beats: beats, Lost: lost, Up: wire.Length(up), Watched: wire.Length(watched),
-			}
-		}
-		want := []wire.Minute{
-			up(0, 60, 0, time.Minute, time.Minute), up(1, 60, 0, time.Minute, time.Minute), up(2, 60, 1, time.Minute, time.Minute),
-			up(3, 30, 1, 0, 30*time.Second),
-		}
-		if d := cmp.Diff(want, rows); d != "" {
+		got, watched := written(t, dir)
+		if d := cmp.Diff(want, got, cmp.AllowUnexported(minute{})); d != "" {
 			t.Error(d)
 		}
-		if len(said) > 0 {
-			t.Errorf("said %q", said)
+		for i, s := range watched {
+			if i == 0 && s.from != began.UnixMicro() || i > 0 && s.from != watched[i-1].to || i == len(watched)-1 && s.to != began.Add(210*time.Second).UnixMicro() {
+				t.Errorf("watched from %v for %d µs", time.UnixMicro(s.from), s.to-s.from)
+			}
+		}
+		if len(said) > 0 || len(watched) != 4 { // three minutes of the grid, and the pause
+			t.Errorf("said %q, %d stretches", said, len(watched))
 		}
 	})
 }
@@ -413,8 +427,8 @@ func TestRecorderTakesBack(t *testing.T) {
 	r.of["office"].account(now.Add(40 * time.Second))
 	m := *r.of["office"].minutes[now.Unix()/60]
 	r.mu.Unlock()
-	if m.Up != wire.Length(30*time.Second) || m.Watched != wire.Length(40*time.Second) || m.Lost != 1 {
-		t.Errorf("up %v of %v, lost %d; want 30s of 40s, 1", time.Duration(m.Up), time.Duration(m.Watched), m.Lost)
+	if m.up != 30*time.Second || m.watched != 40*time.Second {
+		t.Errorf("up %v of %v; want 30s of 40s", m.up, m.watched)
 	}
 }
 

@@ -124,6 +124,11 @@ func (a *Answer) use(ctx context.Context, dir string, r Request, readOnly bool, 
 		if a.History, err = s.outages(ctx, *r.Outages); err != nil {
 			return err
 		}
+		if r.Outages.Watched {
+			if a.History.Watched, err = s.watched(ctx, *r.Outages); err != nil {
+				return err
+			}
+		}
 	}
 	if r.RoundTrips != nil {
 		if a.RoundTrips, err = s.roundTrips(ctx, r.RoundTrips.Target, r.RoundTrips.Since); err != nil {

@@ -20,7 +20,7 @@ import (
 )
 
 // schemaVersion is kept in PRAGMA user_version. A database of a higher one is left alone.
-const schemaVersion = 1
+const schemaVersion = 2
 
 const schema = `
 CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, start INTEGER NOT NULL, seen INTEGER NOT NULL);
@@ -34,7 +34,18 @@ CREATE TABLE minutes (
 	lost INTEGER NOT NULL, up INTEGER NOT NULL, watched INTEGER NOT NULL, PRIMARY KEY (target, minute)) WITHOUT ROWID;
 CREATE TABLE folded (id INTEGER PRIMARY KEY AUTOINCREMENT, journal TEXT NOT NULL UNIQUE);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = 1;`
+` + schemaWatched
+
+// schemaWatched is what version 2 has more: stretches of time, so that a summary need not read every minute.
+const schemaWatched = `
+CREATE TABLE watched (target INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, PRIMARY KEY (target, start)) WITHOUT ROWID;
+PRAGMA user_version = 2;`
+
+// fromVersion1 fills it: minutes that were watched and follow each other are one stretch.
+const fromVersion1 = schemaWatched + `
+INSERT INTO watched SELECT target, min(minute) * 60000000, max(minute * 60000000 + CASE WHEN watched >= 59000 THEN 60000 ELSE watched END * 1000)
+	FROM (SELECT target, minute, watched, minute - row_number() OVER (PARTITION BY target ORDER BY minute) AS stretch FROM minutes WHERE watched > 0)
+	GROUP BY target, stretch;`
 
 // The bounds of the database, whatever the days.
 const (
@@ -112,8 +123,15 @@ func (s *store) prepare(ctx context.Context, readOnly bool) error {
 		return ErrNewer
 	case version == schemaVersion:
 		return nil
-	case readOnly:
+	case readOnly && version == 0:
 		return fs.ErrNotExist // it was begun, and nothing is in it
+	case readOnly:
+		return errOlder
+	case version > 0:
+		return s.within(ctx, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, fromVersion1)
+			return err
+		})
 	}
 	var tables int
 	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
@@ -145,6 +163,9 @@ func (s *store) within(ctx context.Context, f func(*sql.Tx) error) error {
 	}
 	return tx.Commit()
 }
+
+// errOlder: the database is of an older version, and cannot be brought up to date.
+var errOlder = errors.New("it was written by an older Holdfast, and cannot be written to")
 
 // errDamaged is what isDamaged knows beside the errors of SQLite.
 var errDamaged = errors.New("not a history of Holdfast")
@@ -268,7 +289,7 @@ func (s *store) foldOne(ctx context.Context, path string) (alive string, err err
 		return first.Run, nil
 	}
 	err = s.within(ctx, func(tx *sql.Tx) error {
-		w := folder{ctx: ctx, tx: tx, targets: map[string]int64{}}
+		w := folder{ctx: ctx, tx: tx, targets: map[string]int64{}, watched: map[int64]*span{}}
 		bad, err := readLines(f, w.line)
 		if errors.Is(err, errEnough) { // it was folded, and only not removed
 			return nil
@@ -277,7 +298,9 @@ func (s *store) foldOne(ctx context.Context, path string) (alive string, err err
 			return os.Rename(path, path+".damaged") // not even whose it is can be read
 		}
 		if err == nil && w.run != 0 {
-			_, err = tx.ExecContext(ctx, "UPDATE runs SET seen = ? WHERE id = ?", w.seen, w.run)
+			if _, err = tx.ExecContext(ctx, "UPDATE runs SET seen = ? WHERE id = ?", w.seen, w.run); err == nil {
+				err = w.end()
+			}
 		}
 		return err
 	})
@@ -299,6 +322,7 @@ type folder struct {
 	run     int64 // 0: the first line was not there yet
 	seen    int64
 	targets map[string]int64
+	watched map[int64]*span // the stretch of each target that goes on
 }
 
 func (w *folder) line(l *line) error {
@@ -318,10 +342,17 @@ func (w *folder) line(l *line) error {
 			return err
 		}
 	}
-	if l.Minute != nil && l.Target != "" {
-		return w.minute(l.Target, l.Minute)
+	if l.Target == "" || len(l.Minutes)+len(l.Watched) == 0 {
+		return nil
 	}
-	return nil
+	id, err := w.target(l.Target)
+	for i := 0; err == nil && i < len(l.Minutes); i++ {
+		err = w.minute(id, &l.Minutes[i])
+	}
+	for i := 0; err == nil && i < len(l.Watched); i++ {
+		err = w.watch(id, l.Watched[i])
+	}
+	return err
 }
 
 func (w *folder) begin(l *line) error {
@@ -374,26 +405,70 @@ func searched(u *wire.PastOutage) string {
 	return strings.ToLower(strings.Join(parts, "\n"))
 }
 
-func (w *folder) minute(target string, m *wire.Minute) error {
-	id, known := w.targets[target]
-	if !known {
-		if _, err := w.tx.ExecContext(w.ctx, "INSERT INTO targets (name) VALUES (?) ON CONFLICT (name) DO NOTHING", target); err != nil {
-			return err
-		}
-		if err := w.tx.QueryRowContext(w.ctx, "SELECT id FROM targets WHERE name = ?", target).Scan(&id); err != nil {
-			return err
-		}
-		w.targets[target] = id
+func (w *folder) target(name string) (id int64, err error) {
+	if id, known := w.targets[name]; known {
+		return id, nil
 	}
+	if _, err := w.tx.ExecContext(w.ctx, "INSERT INTO targets (name) VALUES (?) ON CONFLICT (name) DO NOTHING", name); err != nil {
+		return 0, err
+	}
+	if err := w.tx.QueryRowContext(w.ctx, "SELECT id FROM targets WHERE name = ?", name).Scan(&id); err != nil {
+		return 0, err
+	}
+	w.targets[name] = id
+	return id, nil
+}
+
+func (w *folder) minute(target int64, m *minute) error {
 	_, err := w.tx.ExecContext(w.ctx, `INSERT INTO minutes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (target, minute) DO UPDATE SET
 		min = CASE WHEN excluded.beats = 0 THEN min WHEN beats = 0 THEN excluded.min ELSE min(min, excluded.min) END, max = max(max, excluded.max),
 		sum = sum + excluded.sum, beats = beats + excluded.beats, lost = lost + excluded.lost, up = up + excluded.up, watched = watched + excluded.watched`,
-		id, m.Time.Unix()/60, micros(m.Min), micros(m.Max), micros(m.Mean)*int64(max(m.Beats, 0)), max(m.Beats, 0), max(m.Lost, 0),
-		time.Duration(m.Up).Milliseconds(), time.Duration(m.Watched).Milliseconds())
+		target, m.n, m.min, m.max, m.sum, m.beats, m.lost, m.up.Milliseconds(), m.watched.Milliseconds())
 	return err
 }
 
-func micros(m wire.Millis) int64 { return max(time.Duration(m).Microseconds(), 0) }
+// watchSlack is how far apart two stretches may be that are one: a clock that is being corrected is some milliseconds off.
+const watchSlack = int64(time.Second / time.Microsecond)
+
+// watch takes in a stretch of time. What goes on from the one before, as nearly all does, waits for end.
+func (w *folder) watch(target int64, s span) error {
+	goesOn := func(t *span) bool { return t != nil && t.from <= s.from && s.from <= t.to+watchSlack }
+	now := w.watched[target]
+	if !goesOn(now) {
+		if err := w.put(target, now); err != nil {
+			return err
+		}
+		now = &span{}
+		err := w.tx.QueryRowContext(w.ctx, "SELECT start, end FROM watched WHERE target = ? AND start <= ? ORDER BY start DESC LIMIT 1", target, s.from).Scan(&now.from, &now.to)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if err != nil || !goesOn(now) {
+			*now = s
+		}
+		w.watched[target] = now
+	}
+	now.to = max(now.to, s.to)
+	return nil
+}
+
+func (w *folder) put(target int64, s *span) error {
+	if s == nil {
+		return nil
+	}
+	_, err := w.tx.ExecContext(w.ctx, "INSERT INTO watched VALUES (?, ?, ?) ON CONFLICT (target, start) DO UPDATE SET end = max(end, excluded.end)", target, s.from, s.to)
+	return err
+}
+
+// end writes what waits.
+func (w *folder) end() error {
+	for target, s := range w.watched {
+		if err := w.put(target, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // prune removes what is older than so many days, and more where the bounds of the database ask for it. A clock that
 // jumped ahead since the last time is not believed before the next.
@@ -443,7 +518,8 @@ func (s *store) pruneBefore(ctx context.Context, t time.Time) error {
 			{"DELETE FROM outages WHERE end < ?", t.UnixMicro()},
 			// By the key, one target after the other; not by a look at every minute.
 			{"DELETE FROM minutes WHERE (target, minute) IN (SELECT m.target, m.minute FROM targets t JOIN minutes m ON m.target = t.id WHERE m.minute < ?)", t.Unix() / 60},
-			{"DELETE FROM targets WHERE ? AND NOT EXISTS (SELECT 1 FROM minutes WHERE target = targets.id)", 1},
+			{"DELETE FROM watched WHERE end < ?", t.UnixMicro()},
+			{"DELETE FROM targets WHERE ? AND NOT EXISTS (SELECT 1 FROM minutes WHERE target = targets.id) AND NOT EXISTS (SELECT 1 FROM watched WHERE target = targets.id)", 1},
 			{"DELETE FROM runs WHERE seen < ? AND id < (SELECT max(id) FROM runs) AND id NOT IN (SELECT run FROM outages)", t.UnixMicro()},
 		} {
 			if _, err := tx.ExecContext(ctx, stmt.text, stmt.arg); err != nil {
@@ -548,6 +624,31 @@ func (s *store) roundTrips(ctx context.Context, target string, since time.Time) 
 		r.Minutes = append(r.Minutes, m)
 	}
 	return r, rows.Err()
+}
+
+// watched says when targets were watched: those that q asks for, since then.
+func (s *store) watched(ctx context.Context, q wire.HistoryQuery) ([]wire.Watched, error) {
+	since := int64(0)
+	if !q.Since.IsZero() {
+		since = q.Since.UnixMicro()
+	}
+	rows, err := s.db.QueryContext(ctx, `SELECT t.name, max(w.start, ?), w.end FROM targets t JOIN watched w ON w.target = t.id
+		WHERE w.end > ? AND (? = '' OR t.name = ?) ORDER BY t.name, w.start`, since, since, q.Target, q.Target)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := []wire.Watched{}
+	for rows.Next() {
+		one := wire.Watched{}
+		var from, to sql.NullInt64
+		if err := rows.Scan(&one.Target, &from, &to); err != nil {
+			return nil, err
+		}
+		one.From, one.To = moment(from), moment(to)
+		all = append(all, one)
+	}
+	return all, rows.Err()
 }
 
 // targets are the names of all targets that round trips are kept of.

@@ -34,6 +34,14 @@ type History struct {
 	Outages []PastOutage `json:"outages"`
 	More    bool         `json:"more"`    // there are older ones that the query asks for: ask again with Before
 	Problem string       `json:"problem"` // what is wrong with what is kept, for a person; empty (null) nothing
+	Watched []Watched    `json:"watched"` // null: it was not asked for
+}
+
+// Watched is a stretch of time in which a target was watched, and so is known to have been up where it was not broken.
+type Watched struct {
+	Target string `json:"target"`
+	From   Time   `json:"from"`
+	To     Time   `json:"to"`
 }
 
 // A PastOutage is an outage as it is kept: whole, with what was seen and every cause that was shown.
@@ -98,7 +106,12 @@ func (h History) MarshalJSON() ([]byte, error) { return h.Append(nil), nil }
 func (h *History) Append(b []byte) []byte {
 	b = appendList(append(b, `{"outages":`...), h.Outages, func(b []byte, u *PastOutage) []byte { return u.Append(b) })
 	b = strconv.AppendBool(append(b, `,"more":`...), h.More)
-	return append(appendText(append(b, `,"problem":`...), h.Problem), '}')
+	b = appendText(append(b, `,"problem":`...), h.Problem)
+	return append(appendSome(append(b, `,"watched":`...), h.Watched, func(b []byte, w *Watched) []byte {
+		b = appendString(append(b, `{"target":`...), w.Target)
+		b = appendTime(append(b, `,"from":`...), w.From)
+		return append(appendTime(append(b, `,"to":`...), w.To), '}')
+	}), '}')
 }
 
 // RoundTrips is a target's round trips, a row a minute that was watched, oldest first.
@@ -146,14 +159,14 @@ func (l *Length) UnmarshalJSON(b []byte) error {
 // MarshalJSON implements json.Marshaler.
 func (l Length) MarshalJSON() ([]byte, error) { return appendLength(nil, l), nil }
 
-// A Minute is one minute of one target. It rests on the longest round trip of each second.
+// A Minute is one minute of one target. Every heartbeat counts.
 type Minute struct {
 	Time    Time   `json:"time"` // when it began
 	Min     Millis `json:"min_ms"`
 	Mean    Millis `json:"mean_ms"`
 	Max     Millis `json:"max_ms"`    // all three null: nothing was answered
-	Beats   int    `json:"beats"`     // seconds with an answer
-	Lost    int    `json:"lost"`      // how often an answer was overdue or the session broke
+	Beats   int    `json:"beats"`     // heartbeats that were answered
+	Lost    int    `json:"lost"`      // those whose session ended before the answer, or that were answered too late to be measured
 	Up      Length `json:"up_s"`      // in order
 	Watched Length `json:"watched_s"` // of which it is known whether it was; less than 60 s where it was paused, or Holdfast began
 }
@@ -166,6 +179,8 @@ type HistoryQuery struct {
 	Text   string    // in target, address, cause, hop, interface, gateway, proxy or evidence; "" all
 	Limit  int       // at most so many; 0 DefaultPage
 	Before int64     // only those with a smaller ID; 0 all
+
+	Watched bool // and when the targets were watched, since then
 }
 
 // The number of outages of one answer.

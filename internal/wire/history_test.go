@@ -22,7 +22,7 @@ const keptGolden = `{"outages":[{"id":41,"target":"office \u202e\u001b[2J","star
 	`"proxy":"http://proxy.example.net:3128","evidence":[{"time":"2026-11-21T12:00:31.300000Z","hop":"proxy","saw":"connection refused","where":"198.51.100.9:3128","seen":"refused","rtt_ms":1}],` +
 	`"causes":[{"time":"2026-11-21T12:00:31.400000Z","cause":"proxy-closed"},{"time":"2026-11-21T12:00:32.000000Z","cause":"proxy-refused"}]},` +
 	`{"id":0,"target":"","start":null,"end":null,"ended":null,"watched_again":null,"cause":null,"hop":null,"also":[],"attempts":0,"address":null,"interface":null,"gateway":null,` +
-	`"last_hop":null,"proxy":null,"evidence":[],"causes":[]}],"more":true,"problem":null}`
+	`"last_hop":null,"proxy":null,"evidence":[],"causes":[]}],"more":true,"problem":null,"watched":null}`
 
 // What is kept is read for years: its form only grows.
 func TestHistoryForm(t *testing.T) {
@@ -36,6 +36,19 @@ func TestHistoryForm(t *testing.T) {
 	}
 	h.Outages[1] = PastOutage{Also: []string{}, Evidence: []Evidence{}, Causes: []CauseTime{}}
 	if d := cmp.Diff(h, back, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestWatchedForm(t *testing.T) {
+	h := History{Outages: []PastOutage{}, Watched: []Watched{{"a", Time{at("2026-11-21T12:00:00Z")}, Time{at("2026-11-22T00:00:00.5Z")}}}}
+	const want = `{"outages":[],"more":false,"problem":null,"watched":[{"target":"a","from":"2026-11-21T12:00:00.000000Z","to":"2026-11-22T00:00:00.500000Z"}]}`
+	got := string(h.Append(nil))
+	var back History
+	if err := json.Unmarshal([]byte(got), &back); err != nil || got != want {
+		t.Errorf("%v: %s", err, got)
+	}
+	if d := cmp.Diff(h, back); d != "" {
 		t.Error(d)
 	}
 }
