@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"image/color"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -66,7 +64,6 @@ type record struct {
 	before    ui.Summary
 	days      []ui.Day
 	causes    []netcheck.Cause
-	whole     bool // all that is known of the time watched is in it
 	more      bool // there are older ones that were not asked for
 	problem   string
 }
@@ -86,12 +83,6 @@ func (r *record) work() {
 		counted = append(counted, *one)
 	}
 	r.causes = ui.CausesOf(counted)
-}
-
-// A watched is when a target was watched, as far as that was asked for.
-type watched struct {
-	since, until time.Time
-	spans        []ui.Span
 }
 
 // A figure of the summary: what it is, the figure, and what to compare it with.
@@ -212,7 +203,7 @@ func (h *historyPage) close() {
 	}
 }
 
-// load asks for what is wanted and shows it, first the outages, then with the time that was watched.
+// load asks for what is wanted and shows it.
 func (h *historyPage) load() {
 	h.close()
 	w := h.w
@@ -221,111 +212,40 @@ func (h *historyPage) load() {
 	h.asked++
 	h.askedAt = h.w.now()
 	mine, want, now := h.asked, w.past, w.now()
-	var names []string
-	if w.shown != nil {
-		for _, r := range w.shown.rows {
-			names = append(names, r.key)
-		}
-	}
 	h.say()
-	known := maps.Clone(w.watched)
 	w.wg.Go(func() {
 		defer cancel()
-		tell := func(r *record, err error) {
-			if ctx.Err() != nil {
+		r := &record{wanted: want, made: now}
+		since := want.period.from(now).AddDate(0, 0, -want.period.days())
+		c, err := w.model.connect()
+		var kept wire.History
+		if err == nil {
+			kept, err = c.History(ctx, control.HistoryQuery{Target: want.target, Since: since, Limit: mostOutages, Watched: true})
+		}
+		if err == nil {
+			r.raw, r.outages, r.watch, r.more, r.problem = kept.Outages, pastOutages(kept.Outages), watchOf(kept.Watched), kept.More, ui.Printable(kept.Problem, 300)
+			r.work()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		fyne.Do(func() {
+			if mine != h.asked || h.w.detail.past != h {
 				return
 			}
-			fyne.Do(func() {
-				if mine != h.asked || h.w.detail.past != h {
-					return
-				}
-				if err != nil {
-					r = &record{wanted: want, made: now, whole: true, problem: errorText(err, w.lang)}
-					if forgets(err) {
-						r.problem = w.say("history.none")
-					}
-				}
-				if r.whole {
-					maps.Copy(w.watched, known)
-				}
-				h.take(r)
-			})
-		}
-		from := want.period.from(now)
-		since := from.AddDate(0, 0, -want.period.days())
-		c, err := w.model.connect()
-		if err != nil {
-			tell(nil, err)
-			return
-		}
-		kept, err := c.History(ctx, control.HistoryQuery{Target: want.target, Since: since, Limit: mostOutages})
-		if err != nil {
-			tell(nil, err)
-			return
-		}
-		r := record{wanted: want, made: now, raw: kept.Outages, outages: pastOutages(kept.Outages), more: kept.More, problem: ui.Printable(kept.Problem, 300)}
-		if want.target != "" {
-			names = []string{want.target}
-		}
-		r.watch = ui.Watch{}
-		for _, name := range names {
-			if old, ok := known[name]; ok {
-				r.watch[name] = old.spans
+			if forgets(err) {
+				r.problem = w.say("history.none")
+			} else if err != nil {
+				r.problem = errorText(err, w.lang)
 			}
-		}
-		first := r
-		first.work()
-		tell(&first, nil)
-		for _, name := range names {
-			spans, err := h.askWatch(ctx, c, known, name, since, now)
-			if err != nil {
-				if ctx.Err() != nil {
-					return
-				}
-				break // what is not known is shown as not known
-			}
-			r.watch[name] = spans
-		}
-		r.whole = true
-		r.work()
-		tell(&r, nil)
+			h.take(r)
+		})
 	})
-}
-
-// askWatch reads when a target was watched; what was read before is not asked for again.
-func (h *historyPage) askWatch(ctx context.Context, c Client, known map[string]watched, name string, since, now time.Time) ([]ui.Span, error) {
-	old, ok := known[name]
-	from := since
-	if ok && !old.since.After(since) {
-		from = old.until.Add(-2 * time.Minute)
-		since = old.since
-	} else {
-		old = watched{}
-	}
-	rt, err := c.RoundTrips(ctx, name, from)
-	if err != nil {
-		return nil, err
-	}
-	spans := slices.Clone(old.spans)
-	for _, s := range watchedSpans(rt.Minutes) {
-		if n := len(spans); n > 0 && !s.From.After(spans[n-1].To.Add(time.Second)) {
-			if s.To.After(spans[n-1].To) {
-				spans[n-1].To = s.To
-			}
-			continue
-		}
-		spans = append(spans, s)
-	}
-	known[name] = watched{since: since, until: now, spans: spans}
-	return spans, nil
 }
 
 // take shows a record.
 func (h *historyPage) take(r *record) {
-	h.rec = r
-	if r.whole {
-		h.cancel = nil
-	}
+	h.rec, h.cancel = r, nil
 	h.say()
 	h.pick()
 }
@@ -364,11 +284,7 @@ func (h *historyPage) say() {
 		}
 		return w.say([...]string{"before.today", "before.week", "before.month"}[want.period], "text", text)
 	}
-	percent := s.Percent()
-	if !r.whole {
-		percent = "…"
-	}
-	h.figures[0].big.set(percent)
+	h.figures[0].big.set(s.Percent())
 	h.figures[0].small.set(earlier(b.Percent()))
 	h.figures[1].big.set(strconv.Itoa(s.Count))
 	h.figures[1].small.set(earlier(strconv.Itoa(b.Count)))

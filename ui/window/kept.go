@@ -141,22 +141,13 @@ func minutePoints(minutes []wire.Minute) []ui.Point {
 	return points
 }
 
-// watchedSpans are the stretches of which it is known whether the target was up. Minutes that follow each other are one.
-func watchedSpans(minutes []wire.Minute) []ui.Span {
-	var spans []ui.Span
-	for _, one := range minutes {
-		whole := min(time.Duration(one.Watched), time.Minute)
-		if whole <= 0 {
-			continue
-		}
-		s := ui.Span{From: one.Time.Time, To: one.Time.Add(whole)}
-		if n := len(spans); n > 0 && !s.From.After(spans[n-1].To.Add(time.Second)) {
-			spans[n-1].To = s.To
-			continue
-		}
-		spans = append(spans, s)
+// watchOf is when targets were watched.
+func watchOf(kept []wire.Watched) ui.Watch {
+	watch := ui.Watch{}
+	for _, one := range kept {
+		watch[one.Target] = append(watch[one.Target], ui.Span{From: one.From.Time, To: one.To.Time})
 	}
-	return spans
+	return watch
 }
 
 // outagesOf joins what was kept of a target with what its snapshot says, the newest first.

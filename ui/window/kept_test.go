@@ -1,7 +1,6 @@
 package window
 
 import (
-	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -180,19 +179,6 @@ func TestWhatIsKeptAndWhatIsNewAreJoined(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
-	}
-}
-
-func TestWatchedMinutesAreStretches(t *testing.T) {
-	m := func(minute int, seconds float64) wire.Minute {
-		return wire.Minute{Time: wire.Time{Time: noon.Truncate(hour).Add(time.Duration(minute) * time.Minute)}, Watched: wire.Length(seconds * float64(time.Second))}
-	}
-	var got []string
-	for _, s := range watchedSpans([]wire.Minute{m(0, 60), m(1, 60), m(2, 30), m(3, 60), m(9, 0), m(10, 99)}) {
-		got = append(got, fmt.Sprintf("%s-%s", s.From.Format("04:05"), s.To.Format("04:05")))
-	}
-	if want := []string{"00:00-02:30", "03:00-04:00", "10:00-11:00"}; !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
 	}
 }
 

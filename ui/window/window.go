@@ -50,7 +50,6 @@ type Window struct {
 	shown    *screen
 	tab      string // which page is open: "tab.now", "tab.history", …
 	past     wanted // what the history page shows
-	watched  map[string]watched
 	menu     *menu
 	hotkeys  fyne.ShortcutHandler
 	comfort  comfort
@@ -68,7 +67,7 @@ type Window struct {
 func New(app fyne.App, dial func() (Client, error), l ui.Lang) *Window {
 	app.Settings().SetTheme(look{})
 	w := &Window{app: app, lang: l, model: newModel(dial, l, time.Now()), ctx: context.Background(), now: time.Now,
-		tab: tabNow, past: wanted{period: week}, watched: map[string]watched{}, comfort: comfort{scale: 1}, ownScale: os.Getenv(scaleVar) != ""}
+		tab: tabNow, past: wanted{period: week}, comfort: comfort{scale: 1}, ownScale: os.Getenv(scaleVar) != ""}
 	w.win = app.NewWindow("Holdfast")
 	w.win.SetPadded(false)
 	w.win.SetIcon(fyne.NewStaticResource("holdfast.png", assets.App(256)))
@@ -212,7 +211,7 @@ func (w *Window) build() {
 	w.list = newList(w)
 	w.detail = newDetail(w)
 	w.detail.demo.mark(drill)
-	if old != nil && old.rec != nil && old.rec.whole {
+	if old != nil && old.rec != nil {
 		w.detail.past.inherit(old)
 	}
 	w.divider = box(w.p.line, 0)

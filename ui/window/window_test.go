@@ -138,6 +138,18 @@ func (f *fakeClient) History(_ context.Context, q control.HistoryQuery) (wire.Hi
 			h.Outages = append(h.Outages, o)
 		}
 	}
+	for _, t := range f.status.Targets {
+		for _, m := range f.minutes {
+			if n := len(h.Watched); q.Watched && (q.Target == "" || q.Target == t.Target) && !m.Time.Before(q.Since) {
+				one := wire.Watched{Target: t.Target, From: m.Time, To: wire.Time{Time: m.Time.Add(time.Duration(m.Watched))}}
+				if n > 0 && h.Watched[n-1].Target == t.Target && h.Watched[n-1].To.Equal(m.Time.Time) {
+					h.Watched[n-1].To = one.To
+					continue
+				}
+				h.Watched = append(h.Watched, one)
+			}
+		}
+	}
 	return h, f.keptErr
 }
 
