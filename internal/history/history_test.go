@@ -264,8 +264,14 @@ func TestWatched(t *testing.T) {
 	if h := ask(t, dir, wire.HistoryQuery{}, noon).History; h.Watched != nil {
 		t.Errorf("not asked for: %v", h.Watched)
 	}
-	must(t, func() error { _, err := serve(t.Context(), dir, Request{Days: 30}, noon.AddDate(0, 0, 30).Add(5*m)); return err }())
-	must(t, func() error { _, err := serve(t.Context(), dir, Request{Days: 30}, noon.AddDate(0, 0, 30).Add(6*m)); return err }())
+	must(t, func() error {
+		_, err := serve(t.Context(), dir, Request{Days: 30}, noon.AddDate(0, 0, 30).Add(5*m))
+		return err
+	}())
+	must(t, func() error {
+		_, err := serve(t.Context(), dir, Request{Days: 30}, noon.AddDate(0, 0, 30).Add(6*m))
+		return err
+	}())
 	if d := cmp.Diff([]string{"a 0s 14m0s", "a 10m0s 13m0s"}, watchedIn(t, dir, wire.HistoryQuery{})); d != "" {
 		t.Errorf("30 days later: %s", d)
 	}
