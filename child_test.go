@@ -8,7 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"holdfast/internal/desktest"
 )
 
 // windowHelper is the window program of these tests: what it does is said by the environment.
@@ -70,15 +71,6 @@ func newChild(t *testing.T, mode string) (*child, *heard, string) {
 	return w, h, log
 }
 
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for limit := time.Now().Add(10 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatalf("not within 10 s: %s", what)
-		}
-	}
-}
-
 func TestWindowIsStartedOnceAndRaised(t *testing.T) {
 	w, h, log := newChild(t, "works")
 	for range 3 {
@@ -87,7 +79,7 @@ func TestWindowIsStartedOnceAndRaised(t *testing.T) {
 		}
 	}
 	want := "started /run/test/control.sock\nraise\nraise\n"
-	eventually(t, "raised twice", func() bool { b, _ := os.ReadFile(log); return string(b) == want })
+	desktest.Eventually(t, "raised twice", func() bool { b, _ := os.ReadFile(log); return string(b) == want })
 	w.close()
 	if got := h.String(); got != "" {
 		t.Errorf("said about an orderly end: %q", got)
@@ -110,7 +102,7 @@ func TestWindowClosedByThePersonIsOpenedAgain(t *testing.T) {
 	if err := w.open(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "two starts", func() bool { b, _ := os.ReadFile(log); return strings.Count(string(b), "started") == 2 })
+	desktest.Eventually(t, "two starts", func() bool { b, _ := os.ReadFile(log); return strings.Count(string(b), "started") == 2 })
 	if got := h.String(); got != "" {
 		t.Errorf("said about an orderly end: %q", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/internal/desktest"
 	"holdfast/monitor"
 	"holdfast/netcheck"
 	"holdfast/ui"
@@ -30,7 +31,7 @@ func TestDrill(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := func() monitor.Snapshot { return fleet.Snapshots()[0] }
-	eventually(t, "it is connected", func() bool { return now().State == monitor.Up })
+	desktest.Eventually(t, "it is connected", func() bool { return now().State == monitor.Up })
 	drill := func(mode string) {
 		t.Helper()
 		before := time.Now()
@@ -49,10 +50,10 @@ func TestDrill(t *testing.T) {
 		{"hung", netcheck.ServerHung}, {"stopped", netcheck.ServerRefused},
 	} {
 		drill(c.mode)
-		eventually(t, c.mode+" is seen as "+string(c.want), func() bool { s := now(); return s.State == monitor.Down && s.Verdict.Cause == c.want })
+		desktest.Eventually(t, c.mode+" is seen as "+string(c.want), func() bool { s := now(); return s.State == monitor.Down && s.Verdict.Cause == c.want })
 	}
 	drill("late")
-	eventually(t, "late answers are no break", func() bool { s := now(); return s.State == monitor.Up && s.RTT > 250*time.Millisecond })
+	desktest.Eventually(t, "late answers are no break", func() bool { s := now(); return s.State == monitor.Up && s.RTT > 250*time.Millisecond })
 	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if s := now(); s.State != monitor.Up {
 			t.Fatalf("late answers made it %v", s.State)
@@ -60,7 +61,7 @@ func TestDrill(t *testing.T) {
 	}
 	drill("stopped")
 	drill("normal")
-	eventually(t, "it is connected again", func() bool { return now().State == monitor.Up })
+	desktest.Eventually(t, "it is connected again", func() bool { return now().State == monitor.Up })
 	if err := d.drill(ctx, "x", fleet); err == nil {
 		t.Error("a drill that there is not was done")
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"holdfast/internal/control"
+	"holdfast/internal/desktest"
 	"holdfast/internal/responder"
 )
 
@@ -32,24 +33,9 @@ const (
 )
 
 // startTrayHost starts a message bus with one on it, both until the test ends.
-func startTrayHost(t *testing.T, dir string) (*trayHost, string) {
+func startTrayHost(t *testing.T, d *desktest.Desk) *trayHost {
 	t.Helper()
-	if _, err := exec.LookPath("dbus-daemon"); err != nil {
-		t.Skip("dbus-daemon is not installed")
-	}
-	address := "unix:path=" + filepath.Join(dir, "bus")
-	daemon := exec.Command("dbus-daemon", "--session", "--nofork", "--nopidfile", "--address="+address)
-	if err := daemon.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { daemon.Process.Kill(); daemon.Wait() })
-	h := &trayHost{}
-	eventually(t, "the bus answers", func() bool {
-		var err error
-		h.conn, err = dbus.Connect(address)
-		return err == nil
-	})
-	t.Cleanup(func() { h.conn.Close() })
+	h := &trayHost{conn: d.Bus("").Connect()}
 	signals := make(chan *dbus.Signal, 4096)
 	h.conn.Signal(signals)
 	go func() { // ends with the connection
@@ -71,10 +57,8 @@ func startTrayHost(t *testing.T, dir string) (*trayHost, string) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := h.conn.RequestName(trayWatcher, dbus.NameFlagDoNotQueue); err != nil {
-		t.Fatal(err)
-	}
-	return h, address
+	desktest.Own(t, h.conn, trayWatcher)
+	return h
 }
 
 // RegisterStatusNotifierItem is called over the bus.
@@ -90,7 +74,7 @@ type switchedServer struct {
 func (s *switchedServer) on() {
 	s.t.Helper()
 	var ln net.Listener
-	eventually(s.t, "the port can be listened on", func() (ok bool) {
+	desktest.Eventually(s.t, "the port can be listened on", func() (ok bool) {
 		var err error
 		ln, err = net.Listen("tcp", s.address)
 		return err == nil
@@ -114,18 +98,14 @@ func TestTheResidentDoesNotGrow(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a quarter of a minute")
 	}
-	dir, err := os.MkdirTemp("", "hf-grow-") // a socket's path may have 107 bytes only
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	program := filepath.Join(dir, "program")
+	d := desktest.New(t)
+	program := filepath.Join(d.Dir, "program")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	host, bus := startTrayHost(t, dir)
+	host := startTrayHost(t, d)
 	server := &switchedServer{t: t, address: "127.0.0.1:0"}
 	server.on()
 	defer func() { server.stop() }()
@@ -134,25 +114,13 @@ func TestTheResidentDoesNotGrow(t *testing.T) {
 	for i := range targets {
 		settings += fmt.Sprintf("[[target]]\nname = \"%d\"\naddress = %q\nheartbeat = \"line\"\nsend = 'PING {nonce}\\n'\nexpect = 'PONG {nonce}\\n'\n", i, server.address)
 	}
-	file := filepath.Join(dir, "config/holdfast/holdfast.toml")
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	socket := filepath.Join(dir, "holdfast/control.sock")
-	resident := exec.Command(program)
-	resident.Env = append(os.Environ(), "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "XDG_CONFIG_HOME="+dir+"/config", "XDG_DATA_HOME="+dir+"/data",
-		"XDG_STATE_HOME="+dir+"/state", "DBUS_SESSION_BUS_ADDRESS="+bus, "XDG_CURRENT_DESKTOP=KDE", "DISPLAY=", "WAYLAND_DISPLAY=")
-	resident.Stderr = os.Stderr
-	if err := resident.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { resident.Process.Kill(); resident.Wait() })
+	d.Write("config/holdfast/holdfast.toml", settings)
+	d.Set("XDG_CURRENT_DESKTOP", "KDE")
+	resident := d.Start(program)
 	var c *control.Client
-	eventually(t, "Holdfast answers", func() bool {
-		c, err = control.Dial(socket)
+	desktest.Eventually(t, "Holdfast answers", func() bool {
+		var err error
+		c, err = control.Dial(filepath.Join(d.Dir, "run/holdfast/control.sock"))
 		return err == nil
 	})
 	defer c.Close()
@@ -216,18 +184,18 @@ func TestTheResidentDoesNotGrow(t *testing.T) {
 	}
 	all("up")
 	live(500, 50)
-	before, files := residentMemory(t, resident.Process.Pid), residentFiles(t, resident.Process.Pid)
+	before, files := residentMemory(t, resident.PID()), residentFiles(t, resident.PID())
 	if os.Getenv("HOLDFAST_LONG") != "" {
 		live(10500, 1050)
 	} else {
 		live(2000, 150)
 	}
-	after := residentMemory(t, resident.Process.Pid)
+	after := residentMemory(t, resident.PID())
 	t.Logf("%d changes of state, %d of the icon: %.1f MB before, %.1f MB after", changes.Load(), host.icons.Load(), before, after)
 	if after > before+2 {
 		t.Errorf("grew by %.1f MB", after-before)
 	}
-	eventually(t, "no more files are open than before", func() bool { return residentFiles(t, resident.Process.Pid) <= files })
+	desktest.Eventually(t, "no more files are open than before", func() bool { return residentFiles(t, resident.PID()) <= files })
 	did(c.Quit(ctx))
 }
 

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +11,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"holdfast/internal/control"
+	"holdfast/internal/desktest"
 )
 
 // A noteServer is a desktop's notification server; what it is told comes out of shown.
@@ -27,55 +26,20 @@ func (s noteServer) Notify(_ string, replaces uint32, _, title, _ string, action
 	return 7, nil
 }
 
-// sessionBus starts a message bus of the test's own and returns a connection to it.
-func sessionBus(t *testing.T) *dbus.Conn {
-	t.Helper()
-	daemon := exec.Command("dbus-daemon", "--session", "--nofork", "--print-address=1", "--address=unix:dir="+t.TempDir())
-	out, err := daemon.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := daemon.Start(); err != nil {
-		t.Skip("dbus-daemon cannot be started: ", err)
-	}
-	t.Cleanup(func() {
-		_ = daemon.Process.Kill()
-		_ = daemon.Wait()
-	})
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", strings.TrimSpace(address))
-	conn, err := dbus.Connect(strings.TrimSpace(address))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
 // A break becomes a notification, and its buttons do what they say: the whole program, with the window that it opens.
 func TestNotificationsOfTheWholeProgram(t *testing.T) {
-	bus := sessionBus(t)
+	desk := desktest.New(t)
+	desk.Use()
+	bus := desk.Bus("").Connect()
 	notes := noteServer{make(chan string, 64)}
 	const name, path = "org.freedesktop.Notifications", "/org/freedesktop/Notifications"
-	if err := bus.Export(notes, path, name); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := bus.RequestName(name, 0); err != nil {
-		t.Fatal(err)
-	}
+	desktest.Must(t, bus.Export(notes, path, name))
+	desktest.Own(t, bus, name)
 
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o700); err != nil { // the control socket is to be in it
-		t.Fatal(err)
-	}
+	dir := filepath.Join(desk.Dir, "run")
 	log := filepath.Join(dir, "window.log")
-	for key, value := range map[string]string{
-		"HOLDFAST_TEST_WINDOW": "works", "HOLDFAST_TEST_LOG": log, "DISPLAY": ":99", "XDG_RUNTIME_DIR": dir, "XDG_STATE_HOME": dir, "XDG_DATA_HOME": dir,
-	} {
-		t.Setenv(key, value)
+	for key, value := range map[string]string{"HOLDFAST_TEST_WINDOW": "works", "HOLDFAST_TEST_LOG": log, "DISPLAY": ":99"} {
+		desk.Set(key, value)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -126,7 +90,7 @@ func TestNotificationsOfTheWholeProgram(t *testing.T) {
 		}
 		return state, attempt, retry
 	}
-	eventually(t, "the demo is connected", func() bool { state, _, _ := demo(); return state == "up" })
+	desktest.Eventually(t, "the demo is connected", func() bool { state, _, _ := demo(); return state == "up" })
 	drill := func(mode string) {
 		t.Helper()
 		if err := ask(func(c *control.Client) error { return c.Demo(ctx, mode) }); err != nil {
@@ -153,7 +117,7 @@ func TestNotificationsOfTheWholeProgram(t *testing.T) {
 	drill("stopped")
 	want("Demo server (built in) is broken")
 	click("open")
-	eventually(t, "the window is open", func() bool { b, _ := os.ReadFile(log); return strings.HasPrefix(string(b), "started ") })
+	desktest.Eventually(t, "the window is open", func() bool { b, _ := os.ReadFile(log); return strings.HasPrefix(string(b), "started ") })
 
 	// Between two attempts that are far apart a click makes one at once.
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -161,7 +125,7 @@ func TestNotificationsOfTheWholeProgram(t *testing.T) {
 		if time.Until(retry) > 2*time.Second {
 			click("reconnect")
 			clicked := time.Now()
-			eventually(t, "another attempt", func() bool { _, after, _ := demo(); return after > before })
+			desktest.Eventually(t, "another attempt", func() bool { _, after, _ := demo(); return after > before })
 			if !time.Now().Before(retry) {
 				t.Errorf("the attempt came %v after the click, when it was due anyway", time.Since(clicked))
 			}

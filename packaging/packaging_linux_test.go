@@ -1,9 +1,7 @@
 package packaging
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/xml"
 	"fmt"
@@ -18,12 +16,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"holdfast/internal/desktest"
 )
 
 const id = "net.holdfast.Holdfast"
-
-// patience is how long a test waits for something that takes milliseconds, on a machine that may be busy.
-const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
 	status := m.Run()
@@ -31,23 +28,6 @@ func TestMain(m *testing.M) {
 		os.RemoveAll(built.dir)
 	}
 	os.Exit(status)
-}
-
-// need skips the test where a program is missing.
-func need(t *testing.T, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			t.Skipf("%s is not installed", p)
-		}
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // do runs a program in the folder of the project and returns what it said.
@@ -106,7 +86,7 @@ func binaries(t *testing.T) string {
 // tree is every file below a folder with its mode and the beginning of its sum.
 func tree(t *testing.T, dir string) (files []string) {
 	t.Helper()
-	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	desktest.Must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -138,9 +118,9 @@ func value(t *testing.T, entry []byte, key string) string {
 
 func TestMenuEntryAndMetadata(t *testing.T) {
 	entry, err := os.ReadFile("../assets/" + id + ".desktop")
-	must(t, err)
+	desktest.Must(t, err)
 	meta, err := os.ReadFile("../assets/" + id + ".metainfo.xml")
-	must(t, err)
+	desktest.Must(t, err)
 	var m struct {
 		ID         string `xml:"id"`
 		Licence    string `xml:"project_license"`
@@ -150,9 +130,9 @@ func TestMenuEntryAndMetadata(t *testing.T) {
 			Version string `xml:"version,attr"`
 		} `xml:"releases>release"`
 	}
-	must(t, xml.Unmarshal(meta, &m))
+	desktest.Must(t, xml.Unmarshal(meta, &m))
 	app, err := os.ReadFile("../FyneApp.toml")
-	must(t, err)
+	desktest.Must(t, err)
 	version := regexp.MustCompile(`(?m)^Version *= *"(.*)"`).FindSubmatch(app)
 	if m.ID != id || m.Launchable != id+".desktop" || m.Icon != value(t, entry, "Icon") || m.Licence != "MIT" {
 		t.Errorf("metadata and entry do not belong together: %+v", m)
@@ -165,7 +145,7 @@ func TestMenuEntryAndMetadata(t *testing.T) {
 		"appstreamcli":          {"validate", "--no-net", "--explain", "assets/" + id + ".metainfo.xml"},
 	} {
 		t.Run(tool, func(t *testing.T) {
-			need(t, tool)
+			desktest.Need(t, tool)
 			out := do(t, nil, tool, args...)
 			if tool == "desktop-file-validate" && out != "" || strings.Contains(out, "W: ") || strings.Contains(out, "E: ") {
 				t.Error(out)
@@ -198,8 +178,8 @@ func TestInstallAndUninstall(t *testing.T) {
 	dest := t.TempDir()
 	env := []string{"BIN=" + binaries(t), "DESTDIR=" + dest, "PREFIX=/usr/local"}
 	other := filepath.Join(dest, "usr/local/bin/other")
-	must(t, os.MkdirAll(filepath.Dir(other), 0o755))
-	must(t, os.WriteFile(other, nil, 0o644))
+	desktest.Must(t, os.MkdirAll(filepath.Dir(other), 0o755))
+	desktest.Must(t, os.WriteFile(other, nil, 0o644))
 	for range 2 { // over itself, too
 		do(t, env, "make", "install")
 		var got []string
@@ -236,106 +216,61 @@ func TestInstallAndUninstall(t *testing.T) {
 
 // An installation is what was installed below a folder of its own, and a screen to run it on.
 type installation struct {
+	*desktest.Desk
 	t       *testing.T
-	dir     string
 	program string // as the menu entry starts it
 	class   string // of the window, as docks are told
-	env     []string
 }
 
 func newInstallation(t *testing.T) *installation {
 	t.Helper()
-	need(t, "Xvfb", "xdotool", "dbus-daemon")
-	dir, err := os.MkdirTemp("", "hf-inst-") // a socket's path may have 107 bytes only
-	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	do(t, []string{"BIN=" + binaries(t), "DESTDIR=", "PREFIX=" + dir}, "scripts/install", "put")
-	entry, err := os.ReadFile(filepath.Join(dir, "share/applications", id+".desktop"))
-	must(t, err)
-	i := &installation{t: t, dir: dir, program: value(t, entry, "Exec"), class: value(t, entry, "StartupWMClass")}
-	if i.program != dir+"/bin/holdfast" || value(t, entry, "TryExec") != i.program {
+	desktest.Need(t, "xdotool")
+	i := &installation{Desk: desktest.New(t), t: t}
+	do(t, []string{"BIN=" + binaries(t), "DESTDIR=", "PREFIX=" + i.Dir}, "scripts/install", "put")
+	entry, err := os.ReadFile(filepath.Join(i.Dir, "share/applications", id+".desktop"))
+	desktest.Must(t, err)
+	i.program, i.class = value(t, entry, "Exec"), value(t, entry, "StartupWMClass")
+	if i.program != i.Dir+"/bin/holdfast" || value(t, entry, "TryExec") != i.program {
 		t.Errorf("the entry starts %s", i.program)
 	}
-	number := i.reads(exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset"))
-	run := filepath.Join(dir, "run")
-	must(t, os.Mkdir(run, 0o700))
-	i.env = []string{
-		"DISPLAY=:" + number, "WAYLAND_DISPLAY=", "HOME=" + dir, "XDG_RUNTIME_DIR=" + run, "XDG_CONFIG_HOME=" + dir + "/config",
-		"XDG_CACHE_HOME=" + dir + "/cache", "XDG_DATA_HOME=" + dir + "/data", "XDG_STATE_HOME=" + dir + "/state",
-		"XDG_CURRENT_DESKTOP=ubuntu:GNOME", "DBUS_SESSION_BUS_ADDRESS=unix:path=" + run + "/none", "LIBGL_ALWAYS_SOFTWARE=1", "LC_ALL=C.UTF-8",
-	}
+	i.Screen(800, 600)
+	i.Set("XDG_CURRENT_DESKTOP", "ubuntu:GNOME")
 	return i
-}
-
-// reads starts a server until the test ends and returns the line that it writes to descriptor 3.
-func (i *installation) reads(cmd *exec.Cmd) string {
-	i.t.Helper()
-	read, write, err := os.Pipe()
-	must(i.t, err)
-	defer read.Close()
-	cmd.ExtraFiles = []*os.File{write}
-	must(i.t, cmd.Start())
-	i.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	write.Close()
-	must(i.t, read.SetReadDeadline(time.Now().Add(patience)))
-	line, err := bufio.NewReader(read).ReadString('\n')
-	must(i.t, err)
-	return strings.TrimSpace(line)
-}
-
-// bus starts a message bus on which nobody shows icons.
-func (i *installation) bus() {
-	i.t.Helper()
-	address := "unix:path=" + filepath.Join(i.dir, "run/bus")
-	i.reads(exec.Command("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=3", "--address="+address))
-	i.env = append(i.env, "DBUS_SESSION_BUS_ADDRESS="+address)
 }
 
 // start runs the resident; end has it quit and returns what it said.
 func (i *installation) start(args ...string) (end func() string) {
 	i.t.Helper()
-	resident := exec.Command(i.program, args...)
-	resident.Env = append(os.Environ(), i.env...)
-	var said bytes.Buffer
-	resident.Stdout, resident.Stderr = &said, &said
-	must(i.t, resident.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- resident.Wait() }()
-	i.t.Cleanup(func() { resident.Process.Kill() })
-	eventually(i.t, "Holdfast answers", func() bool { return try(i.env, i.program, "status") == nil })
+	resident := i.Start(i.program, args...)
+	desktest.Eventually(i.t, "Holdfast answers", func() bool { return i.Command(i.program, "status").Run() == nil })
 	return func() string {
 		i.t.Helper()
-		do(i.t, i.env, i.program, "quit")
-		select {
-		case err := <-ended:
-			if err != nil {
-				i.t.Errorf("ended with %v\n%s", err, said.String())
-			}
-		case <-time.After(patience):
-			i.t.Fatal("it does not end")
+		i.Do(i.program, "quit")
+		if err := resident.Wait(); err != nil {
+			i.t.Errorf("ended with %v\n%s", err, resident.Said())
 		}
-		return said.String()
+		return resident.Said()
 	}
 }
 
 // windows reports whether a window is to be seen by which docks find the menu entry.
 func (i *installation) windows() bool {
-	return try(i.env, "xdotool", "search", "--onlyvisible", "--class", "^"+i.class+"$") == nil
+	return i.Command("xdotool", "search", "--onlyvisible", "--class", "^"+i.class+"$").Run() == nil
 }
 
 // What was installed runs: the resident finds its window in the library folder.
 func TestInstalledRuns(t *testing.T) {
 	i := newInstallation(t)
-	page, err := os.ReadFile(filepath.Join(i.dir, "share/man/man1/holdfast.1"))
+	page, err := os.ReadFile(filepath.Join(i.Dir, "share/man/man1/holdfast.1"))
 	if err != nil || !bytes.Contains(page, []byte(`Holdfast 1.2.3\-dev+abc1234`)) {
 		t.Errorf("the manual page is of another version (%v)", err)
 	}
 	end := i.start("--no-tray")
-	do(t, i.env, i.program, "open")
-	eventually(t, "a window of the class "+i.class, i.windows)
+	i.Do(i.program, "open")
+	desktest.Eventually(t, "a window of the class "+i.class, i.windows)
 	end()
-	do(t, []string{"PREFIX=" + i.dir, "DESTDIR="}, "scripts/install", "remove")
-	if left := tree(t, filepath.Join(i.dir, "share")); len(left) > 0 {
+	do(t, []string{"PREFIX=" + i.Dir, "DESTDIR="}, "scripts/install", "remove")
+	if left := tree(t, filepath.Join(i.Dir, "share")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
@@ -343,28 +278,28 @@ func TestInstalledRuns(t *testing.T) {
 // A desktop that shows no tray icons, as GNOME without its extension: whoever starts Holdfast there gets the window, and is
 // told what is missing. At a login nothing comes up unasked.
 func TestDesktopWithoutATray(t *testing.T) {
-	need(t, "curl")
+	desktest.Need(t, "curl")
 	i := newInstallation(t)
-	i.bus()
+	i.Bus("")
 	noIcon := func() bool {
-		out := do(t, i.env, "curl", "-s", "--unix-socket", i.dir+"/run/holdfast/control.sock", "http://holdfast/v1/status")
+		out := i.Do("curl", "-s", "--unix-socket", i.Dir+"/run/holdfast/control.sock", "http://holdfast/v1/status")
 		return strings.Contains(out, `"no_icon":true`)
 	}
 	const hint = "This desktop shows no tray icons. Holdfast still watches. Install the AppIndicator extension"
 
 	end := i.start()
-	eventually(t, "the window opens by itself", i.windows)
+	desktest.Eventually(t, "the window opens by itself", i.windows)
 	if said := end(); !noted(said, hint) {
 		t.Errorf("says %q", said)
 	}
 	end = i.start("--background")
-	eventually(t, "it is known that nobody shows the icon", noIcon)
+	desktest.Eventually(t, "it is known that nobody shows the icon", noIcon)
 	<-time.After(time.Second) // it is what does not happen in this time that counts
 	if i.windows() {
 		t.Error("a window opened unasked")
 	}
-	do(t, i.env, i.program) // from the menu: the window of the one that runs
-	eventually(t, "the window of the one that runs", i.windows)
+	i.Do(i.program) // from the menu: the window of the one that runs
+	desktest.Eventually(t, "the window of the one that runs", i.windows)
 	if said := end(); !noted(said, hint) {
 		t.Errorf("says %q", said)
 	}
@@ -372,27 +307,10 @@ func TestDesktopWithoutATray(t *testing.T) {
 
 func noted(said, what string) bool { return strings.Count(said, what) == 1 }
 
-func try(env []string, name string, args ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), env...)
-	return cmd.Run()
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("never happened: ", what)
-		}
-	}
-}
-
 // packages makes both Debian packages and returns their files.
 func packages(t *testing.T) (main, window string) {
 	t.Helper()
-	need(t, "dpkg-deb", "dpkg-shlibdeps", "gzip")
+	desktest.Need(t, "dpkg-deb", "dpkg-shlibdeps", "gzip")
 	out := t.TempDir()
 	said := do(t, []string{"BIN=" + binaries(t), "OUT=" + out, "SOURCE_DATE_EPOCH=1795334400", "COMPRESSION=gzip"}, "scripts/deb")
 	files := strings.Fields(said)
@@ -409,16 +327,16 @@ func TestDebianPackages(t *testing.T) {
 		again, againWindow := packages(t)
 		for old, fresh := range map[string]string{main: again, window: againWindow} {
 			a, err := os.ReadFile(old)
-			must(t, err)
+			desktest.Must(t, err)
 			b, err := os.ReadFile(fresh)
-			must(t, err)
+			desktest.Must(t, err)
 			if !bytes.Equal(a, b) {
 				t.Errorf("%s differs when it is made again", filepath.Base(old))
 			}
 		}
 	})
 	t.Run("lintian", func(t *testing.T) {
-		need(t, "lintian")
+		desktest.Need(t, "lintian")
 		cmd := exec.Command("lintian", "--no-cfg", "--fail-on", "error", "--allow-root", main, window)
 		out, err := cmd.CombinedOutput()
 		t.Logf("%s", out)
@@ -427,7 +345,7 @@ func TestDebianPackages(t *testing.T) {
 		}
 	})
 	t.Run("what they need can be had", func(t *testing.T) {
-		need(t, "apt-get")
+		desktest.Need(t, "apt-get")
 		lists, _ := filepath.Glob("/var/lib/apt/lists/*_Packages*")
 		if len(lists) == 0 {
 			t.Skip("this system has no package lists")
@@ -445,10 +363,10 @@ func TestDebianPackages(t *testing.T) {
 		}
 		root := t.TempDir()
 		for _, d := range []string{"var/lib/dpkg/info", "var/lib/dpkg/updates", "var/log", "var/cache"} {
-			must(t, os.MkdirAll(filepath.Join(root, d), 0o755))
+			desktest.Must(t, os.MkdirAll(filepath.Join(root, d), 0o755))
 		}
 		for _, f := range []string{"status", "available"} {
-			must(t, os.WriteFile(filepath.Join(root, "var/lib/dpkg", f), nil, 0o644))
+			desktest.Must(t, os.WriteFile(filepath.Join(root, "var/lib/dpkg", f), nil, 0o644))
 		}
 		dpkg := func(args ...string) {
 			t.Helper()
@@ -464,7 +382,7 @@ func TestDebianPackages(t *testing.T) {
 		}
 		for _, p := range []string{"holdfast", "holdfast-window"} {
 			text, err := os.ReadFile(filepath.Join(root, "usr/share/doc", p, "copyright"))
-			must(t, err)
+			desktest.Must(t, err)
 			for _, want := range []string{"The Holdfast authors", "godbus/dbus", "The Go Authors"} {
 				if p == "holdfast" && !bytes.Contains(text, []byte(want)) {
 					t.Errorf("%s: %q is not in its copyright", p, want)
@@ -486,19 +404,19 @@ func TestDebianPackagesInAFreshDebian(t *testing.T) {
 	if os.Getenv("HOLDFAST_CHROOT") == "" {
 		t.Skip("fetches a whole Debian; make deb-test runs it")
 	}
-	need(t, "debootstrap")
+	desktest.Need(t, "debootstrap")
 	if os.Getuid() != 0 {
 		t.Skip("debootstrap wants root")
 	}
 	release, err := os.ReadFile("/etc/os-release")
-	must(t, err)
+	desktest.Must(t, err)
 	name := regexp.MustCompile(`(?m)^VERSION_CODENAME=(\w+)$`).FindSubmatch(release)
 	if name == nil {
 		t.Skip("this system has no release name")
 	}
 	main, window := packages(t)
 	root, err := os.MkdirTemp("", "holdfast-debian-")
-	must(t, err)
+	desktest.Must(t, err)
 	t.Cleanup(func() {
 		_ = syscall.Unmount(filepath.Join(root, "proc"), syscall.MNT_DETACH)
 		os.RemoveAll(root)
@@ -510,15 +428,15 @@ func TestDebianPackagesInAFreshDebian(t *testing.T) {
 	do(t, nil, "debootstrap", args...)
 	for _, deb := range []string{main, window} {
 		b, err := os.ReadFile(deb)
-		must(t, err)
-		must(t, os.WriteFile(filepath.Join(root, "tmp", filepath.Base(deb)), b, 0o644))
+		desktest.Must(t, err)
+		desktest.Must(t, os.WriteFile(filepath.Join(root, "tmp", filepath.Base(deb)), b, 0o644))
 	}
 	for _, f := range []string{"/etc/resolv.conf", "/etc/hosts"} {
 		if b, err := os.ReadFile(f); err == nil {
-			must(t, os.WriteFile(root+f, b, 0o644))
+			desktest.Must(t, os.WriteFile(root+f, b, 0o644))
 		}
 	}
-	must(t, syscall.Mount("proc", filepath.Join(root, "proc"), "proc", 0, ""))
+	desktest.Must(t, syscall.Mount("proc", filepath.Join(root, "proc"), "proc", 0, ""))
 	in := func(script string) string {
 		t.Helper()
 		return do(t, []string{"DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, "chroot", root, "sh", "-ec", script)

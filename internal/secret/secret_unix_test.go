@@ -3,21 +3,20 @@
 package secret
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 	"go.uber.org/goleak"
+
+	"holdfast/internal/desktest"
 )
 
 func TestMain(m *testing.M) {
@@ -53,95 +52,22 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// bus starts a session bus of the test's own, with folders of its own, and makes it that of this process. Nothing can be
-// started on it by asking for its name.
-func bus(t *testing.T) (address string, end func()) {
-	t.Helper()
-	if _, err := exec.LookPath("dbus-daemon"); err != nil {
-		t.Skip("dbus-daemon is not installed")
-	}
-	dir, err := os.MkdirTemp("", "hf-key-") // a socket's path may have 107 bytes only
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	address = "unix:path=" + filepath.Join(dir, "bus")
-	conf := filepath.Join(dir, "conf")
-	text := `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>` + address + `</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	daemon := start(t, exec.Command("dbus-daemon", "--config-file="+conf, "--nofork", "--print-address=1"), "", true)
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-	t.Setenv("XDG_RUNTIME_DIR", dir)
-	t.Setenv("XDG_DATA_HOME", filepath.Join(dir, "data"))
-	t.Setenv("HOME", dir)
-	t.Setenv("DISPLAY", "")
-	t.Setenv("WAYLAND_DISPLAY", "")
-	return address, daemon
-}
-
-// start runs cmd until the test ends, or end is called. One that speaks is waited for until it has written a line.
-func start(t *testing.T, cmd *exec.Cmd, stdin string, speaks bool) (end func()) {
-	t.Helper()
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stdin = strings.NewReader(stdin)
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := false
-	end = func() {
-		if !ended {
-			ended = true
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		}
-	}
-	t.Cleanup(end)
-	if !speaks {
-		return end
-	}
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil && !errors.Is(err, io.EOF) {
-		t.Fatalf("%s: %v", cmd.Path, err)
-	}
-	return end
-}
-
 // gnomeKeyring starts the real thing, its login keyring unlocked.
-func gnomeKeyring(t *testing.T, address string) *dbus.Conn {
+func gnomeKeyring(t *testing.T) *dbus.Conn {
 	t.Helper()
-	path, err := exec.LookPath("gnome-keyring-daemon")
-	if err != nil {
-		t.Skip("gnome-keyring-daemon is not installed")
-	}
-	start(t, exec.Command(path, "--foreground", "--unlock", "--components=secrets"), "opensesame", false)
-	conn, err := dbus.Connect(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		var there bool
-		err := conn.BusObject().CallWithContext(within(t), "org.freedesktop.DBus.NameHasOwner", 0, "org.freedesktop.secrets").Store(&there)
-		if err == nil && there {
-			return conn
-		}
-		if time.Now().After(limit) {
-			t.Fatalf("gnome-keyring is not on the bus: %v", err)
-		}
-	}
+	desktest.Need(t, "gnome-keyring-daemon")
+	d := desktest.New(t)
+	d.Use()
+	b := d.Bus("")
+	cmd := d.Command("gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets")
+	cmd.Stdin = strings.NewReader("opensesame")
+	d.Run(cmd)
+	b.Owned("org.freedesktop.secrets")
+	return b.Connect()
 }
 
 func TestIntegrationGnomeKeyring(t *testing.T) {
-	address, _ := bus(t)
-	conn := gnomeKeyring(t, address)
+	conn := gnomeKeyring(t)
 	k, ctx := ring(t), within(t)
 	k.Wait = 20 * time.Second // of a busy machine
 	account := Account("me", "proxy.example.net:3128")
@@ -189,7 +115,7 @@ func TestIntegrationGnomeKeyring(t *testing.T) {
 }
 
 func TestNoKeyring(t *testing.T) {
-	_, end := bus(t)
+	b := desktest.SessionBus(t)
 	k, ctx := ring(t), within(t)
 	k.Wait = 20 * time.Second
 	check := func(what string) {
@@ -202,7 +128,7 @@ func TestNoKeyring(t *testing.T) {
 		}
 	}
 	check("a bus without a Secret Service")
-	end()
+	b.Stop()
 	check("the bus gone")
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
@@ -230,24 +156,17 @@ func (s oddService) Call(...any) ([]any, error) {
 	return []any{dbus.MakeVariant("nonsense")}, nil
 }
 
-func odd(t *testing.T, address string, answer func() *dbus.Error) {
+func odd(t *testing.T, b *desktest.Bus, answer func() *dbus.Error) {
 	t.Helper()
-	conn, err := dbus.Connect(address, dbus.WithHandler(oddService{answer}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if got, err := conn.RequestName("org.freedesktop.secrets", dbus.NameFlagDoNotQueue); err != nil || got != dbus.RequestNameReplyPrimaryOwner {
-		t.Fatalf("%v, %v", got, err)
-	}
+	desktest.Own(t, b.Connect(dbus.WithHandler(oddService{answer})), "org.freedesktop.secrets")
 }
 
 func TestAKeyringThatHangsIsNotWaitedFor(t *testing.T) {
-	address, _ := bus(t)
+	b := desktest.SessionBus(t)
 	hung := make(chan struct{})
 	t.Cleanup(func() { close(hung) })
 	asked := make(chan struct{}, 8)
-	odd(t, address, func() *dbus.Error { asked <- struct{}{}; <-hung; return nil })
+	odd(t, b, func() *dbus.Error { asked <- struct{}{}; <-hung; return nil })
 	k := ring(t)
 	begun := time.Now()
 	if err := k.Set(context.Background(), "me@proxy:1", "x"); !errors.Is(err, ErrSlow) {
@@ -265,8 +184,8 @@ func TestAKeyringThatHangsIsNotWaitedFor(t *testing.T) {
 }
 
 func TestAKeyringThatAnswersNonsense(t *testing.T) {
-	address, _ := bus(t)
-	odd(t, address, func() *dbus.Error { return nil })
+	b := desktest.SessionBus(t)
+	odd(t, b, func() *dbus.Error { return nil })
 	k := ring(t)
 	k.Wait = 20 * time.Second
 	if got, err := k.Get(within(t), "me@proxy:1"); err == nil {

@@ -3,102 +3,25 @@
 package notify
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"holdfast/internal/desktest"
 )
 
-// patience is how long a test waits for what takes milliseconds, on a machine that may be busy.
-const patience = 20 * time.Second
-
-// A privateBus is a session bus of a test's own, which knows no services that it could start.
-type privateBus struct {
-	t       testing.TB
-	dir     string
-	address string
-	daemon  *exec.Cmd
-}
-
-// startBus starts a bus and makes it the session bus of this process until the test ends. More is what its configuration
-// says besides.
-func startBus(t testing.TB, more string) *privateBus {
-	t.Helper()
-	if _, err := exec.LookPath("dbus-daemon"); err != nil {
-		t.Skip("dbus-daemon is not installed")
-	}
-	dir, err := os.MkdirTemp("", "hf-note-") // a socket's path may have 107 bytes only
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	b := &privateBus{t: t, dir: dir, address: "unix:path=" + filepath.Join(dir, "bus")}
-	conf := `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>` + b.address + `</listen><auth>EXTERNAL</auth>` + more + `
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
-</busconfig>`
-	if err := os.WriteFile(filepath.Join(dir, "conf"), []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", b.address)
-	b.start()
-	t.Cleanup(b.stop)
-	return b
-}
-
-func (b *privateBus) start() {
-	b.t.Helper()
-	b.daemon = exec.Command("dbus-daemon", "--config-file="+filepath.Join(b.dir, "conf"), "--nofork", "--print-address=1")
-	out, err := b.daemon.StdoutPipe()
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if err := b.daemon.Start(); err != nil {
-		b.t.Fatal(err)
-	}
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		b.t.Fatalf("dbus-daemon said no address: %v", err)
-	}
-}
-
-func (b *privateBus) stop() {
-	if b.daemon != nil {
-		b.daemon.Process.Signal(syscall.SIGCONT)
-		b.daemon.Process.Kill()
-		b.daemon.Wait()
-		b.daemon = nil
-	}
-}
-
-func (b *privateBus) connect() *dbus.Conn {
-	b.t.Helper()
-	conn, err := dbus.Connect(b.address)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
 // clients counts who is on the bus, the bus and the one who asks left out.
-func (b *privateBus) clients() int {
-	b.t.Helper()
-	conn := b.connect()
+func clients(t testing.TB, b *desktest.Bus) int {
+	t.Helper()
+	conn := b.Connect()
 	defer conn.Close()
 	var names []string
-	if err := conn.BusObject().Call(busName+".ListNames", 0).Store(&names); err != nil {
-		b.t.Fatal(err)
-	}
+	desktest.Must(t, conn.BusObject().Call(busName+".ListNames", 0).Store(&names))
 	return len(slices.DeleteFunc(names, func(n string) bool { return n[0] != ':' })) - 1
 }
 
@@ -133,19 +56,17 @@ type server struct {
 
 var everything = []string{"actions", "body", "body-markup", "icon-static", "sound"}
 
-func newServer(b *privateBus, can ...string) *server {
-	b.t.Helper()
-	s := &server{t: b.t, conn: b.connect(), calls: make(chan call, 1024), can: can, first: 7}
-	if err := s.conn.Export(s, serverPath, serverName); err != nil {
-		b.t.Fatal(err)
-	}
+func newServer(t testing.TB, b *desktest.Bus, can ...string) *server {
+	t.Helper()
+	s := &server{t: t, conn: b.Connect(), calls: make(chan call, 1024), can: can, first: 7}
+	desktest.Must(t, s.conn.Export(s, serverPath, serverName))
 	s.appear()
 	return s
 }
 
 func (s *server) appear() {
 	s.t.Helper()
-	eventually(s.t, "the server before it has gone", func() bool {
+	desktest.Eventually(s.t, "the server before it has gone", func() bool {
 		r, err := s.conn.RequestName(serverName, dbus.NameFlagDoNotQueue)
 		if err != nil {
 			s.t.Fatalf("take the server's name: %v", err)
@@ -211,16 +132,16 @@ func (s *server) next(method string) call {
 			s.t.Fatalf("it was told %v, want %s", c, method)
 		}
 		return c
-	case <-time.After(patience):
+	case <-time.After(desktest.Patience):
 		s.t.Fatalf("%s never came", method)
 		return call{}
 	}
 }
 
 // none checks that nothing more comes: what another connection does afterwards has been done.
-func (s *server) none(b *privateBus) {
+func (s *server) none(b *desktest.Bus) {
 	s.t.Helper()
-	b.clients()
+	clients(s.t, b)
 	select {
 	case c := <-s.calls:
 		s.t.Fatalf("it was told %v, want nothing", c)
@@ -252,7 +173,7 @@ func (a asked) want(t testing.TB, want string) {
 		if got != want {
 			t.Fatalf("asked for %q, want %q", got, want)
 		}
-	case <-time.After(patience):
+	case <-time.After(desktest.Patience):
 		t.Fatalf("nobody asked for %q", want)
 	}
 }
@@ -267,19 +188,10 @@ func runDesk(t testing.TB, d *desk) (stop func()) {
 		cancel()
 		select {
 		case <-ended:
-		case <-time.After(patience):
+		case <-time.After(desktest.Patience):
 			t.Error("run did not end")
 		}
 	})
 	t.Cleanup(stop)
 	return stop
-}
-
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("never happened: ", what)
-		}
-	}
 }

@@ -8,13 +8,14 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"syscall"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 	"go.uber.org/goleak"
 
+	"holdfast/internal/desktest"
 	"holdfast/monitor"
 	"holdfast/netcheck"
 	"holdfast/ui"
@@ -32,18 +33,75 @@ var (
 	healed  = Note{ID: 3, Look: ui.LookUp, Title: "office is connected again", Body: "long"}
 )
 
+// atWork is a desk on a bus of its own, with a server that can what can says.
+func atWork(t *testing.T, can ...string) (*desktest.Bus, *server, *desk, asked) {
+	t.Helper()
+	b := desktest.SessionBus(t)
+	s := newServer(t, b, can...)
+	d, a := newTestDesk()
+	runDesk(t, d)
+	return b, s, d, a
+}
+
+// hasShown waits until broken is the server's number 8, and the desk knows that.
+func hasShown(t *testing.T, s *server, d *desk) {
+	t.Helper()
+	d.show(broken, english)
+	s.next("GetCapabilities")
+	s.next("Notify")
+	knows(t, d, 8, true)
+}
+
+// knows waits until the desk has a notification of that number, or has none.
+func knows(t *testing.T, d *desk, number uint32, want bool) {
+	t.Helper()
+	desktest.Eventually(t, fmt.Sprintf("%d is known: %v", number, want), func() bool { _, ok := d.named(number); return ok == want })
+}
+
 func newTestDesk() (*desk, asked) {
 	a := make(asked, 64)
 	return newDesk(a.actions(), slog.New(slog.DiscardHandler)), a
 }
 
+// A journal is what a desk logs.
+type journal chan string
+
+// Write implements io.Writer.
+func (j journal) Write(line []byte) (int, error) {
+	select {
+	case j <- string(line):
+	default: // nobody reads so much of it
+	}
+	return len(line), nil
+}
+
+// wants waits for a line.
+func (j journal) wants(t *testing.T, what string) {
+	t.Helper()
+	for limit := time.After(desktest.Patience); ; {
+		select {
+		case line := <-j:
+			if strings.Contains(line, what) {
+				return
+			}
+		case <-limit:
+			t.Fatalf("%q was never logged", what)
+		}
+	}
+}
+
+// newJournalDesk is newTestDesk for what is seen in the log only.
+func newJournalDesk() (*desk, asked, journal) {
+	d, a := newTestDesk()
+	j := make(journal, 64)
+	d.log = slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return d, a, j
+}
+
 // It is shown, another takes its place, it is closed; and a click does what it says.
 func TestShown(t *testing.T) {
-	b := startBus(t, "")
-	s := newServer(b, everything...)
-	d, a := newTestDesk()
-	runDesk(t, d)
-	if n := b.clients(); n != 1 {
+	b, s, d, a := atWork(t, everything...)
+	if n := clients(t, b); n != 1 {
 		t.Errorf("%d are on the bus besides the server, though there is nothing to show", n-1)
 	}
 	d.show(broken, english)
@@ -110,10 +168,7 @@ func TestServersThatCanLess(t *testing.T) {
 		"the body in markup": {[]string{"body", "body-markup"}, "office is broken", "a &lt; b &amp; c\nwhat to do", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := startBus(t, "")
-			s := newServer(b, c.can...)
-			d, _ := newTestDesk()
-			runDesk(t, d)
+			_, s, d, _ := atWork(t, c.can...)
 			d.show(broken, english)
 			s.next("GetCapabilities")
 			if got := s.next("Notify"); got.title != c.title || got.body != c.body || len(got.actions) != c.actions {
@@ -122,8 +177,8 @@ func TestServersThatCanLess(t *testing.T) {
 		})
 	}
 	t.Run("it does not say what it can", func(t *testing.T) {
-		b := startBus(t, "")
-		s := newServer(b)
+		b := desktest.SessionBus(t)
+		s := newServer(t, b)
 		s.set(func() { s.fail = dbus.MakeFailedError(fmt.Errorf("no")) })
 		d, _ := newTestDesk()
 		runDesk(t, d)
@@ -139,15 +194,15 @@ func TestServersThatCanLess(t *testing.T) {
 }
 
 func TestNoServer(t *testing.T) {
-	b := startBus(t, "")
+	b := desktest.SessionBus(t)
 	d, _ := newTestDesk()
 	runDesk(t, d)
 	other := Note{ID: 4, Look: ui.LookDown, Title: "b is broken", Body: "why"}
 	d.show(broken, english)
 	d.show(other, english)
-	eventually(t, "it looks for a server", func() bool { return b.clients() == 1 })
+	desktest.Eventually(t, "it looks for a server", func() bool { return clients(t, b) == 1 })
 	d.show(healed, english) // nobody has seen that it was broken
-	s := newServer(b, everything...)
+	s := newServer(t, b, everything...)
 	s.next("GetCapabilities")
 	if got := s.next("Notify"); got.title != "b is broken" {
 		t.Errorf("got %v", got)
@@ -158,17 +213,11 @@ func TestNoServer(t *testing.T) {
 // Another server knows none of the notifications and may use their numbers again: it is told nothing twice, and what
 // changes is a new one.
 func TestServerRestarts(t *testing.T) {
-	b := startBus(t, "")
-	s := newServer(b, everything...)
-	d, a := newTestDesk()
-	runDesk(t, d)
-	d.show(broken, english)
-	s.next("GetCapabilities")
-	s.next("Notify")
-	eventually(t, "the number is known", func() bool { _, ok := d.named(8); return ok })
+	b, s, d, a := atWork(t, everything...)
+	hasShown(t, s, d)
 	s.conn.Close()
-	s = newServer(b, "body")
-	eventually(t, "the number is forgotten", func() bool { _, ok := d.named(8); return !ok })
+	s = newServer(t, b, "body")
+	knows(t, d, 8, false)
 	s.click(8, "open") // another program's notification
 	s.none(b)
 	d.show(changed, english)
@@ -183,35 +232,29 @@ func TestServerRestarts(t *testing.T) {
 
 // A person who closes a notification has seen it: what changes is a new one, and nothing is there to be taken away.
 func TestClosedByHand(t *testing.T) {
-	b := startBus(t, "")
-	s := newServer(b, everything...)
-	d, _ := newTestDesk()
-	runDesk(t, d)
-	d.show(broken, english)
-	s.next("GetCapabilities")
-	s.next("Notify")
-	eventually(t, "the number is known", func() bool { _, ok := d.named(8); return ok })
+	b, s, d, _ := atWork(t, everything...)
+	hasShown(t, s, d)
 	if err := s.conn.Emit(serverPath, serverName+".NotificationClosed", uint32(8), uint32(2)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it is known to be closed", func() bool { _, ok := d.named(8); return !ok })
+	knows(t, d, 8, false)
 	d.show(changed, english)
 	if got := s.next("Notify"); got.number != 0 {
 		t.Errorf("got %v", got)
 	}
-	eventually(t, "the number is known", func() bool { _, ok := d.named(9); return ok })
+	knows(t, d, 9, true)
 	if err := s.conn.Emit(serverPath, serverName+".NotificationClosed", uint32(9), uint32(2)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it is known to be closed", func() bool { _, ok := d.named(9); return !ok })
+	knows(t, d, 9, false)
 	d.close(3)
 	s.none(b)
 }
 
 // A server that hangs costs one message, and is told the newest when it goes on.
 func TestServerHangs(t *testing.T) {
-	b := startBus(t, "")
-	s := newServer(b, everything...)
+	b := desktest.SessionBus(t)
+	s := newServer(t, b, everything...)
 	d, _ := newTestDesk()
 	stop := runDesk(t, d)
 	hang := make(chan struct{})
@@ -264,10 +307,7 @@ func TestChangesWhileTheServerIsTold(t *testing.T) {
 		"closed":  {func(d *desk) { d.close(3) }, "CloseNotification"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := startBus(t, "")
-			s := newServer(b, everything...)
-			d, _ := newTestDesk()
-			runDesk(t, d)
+			b, s, d, _ := atWork(t, everything...)
 			hang := make(chan struct{})
 			s.set(func() { s.hang = hang })
 			d.show(broken, english)
@@ -286,18 +326,18 @@ func TestChangesWhileTheServerIsTold(t *testing.T) {
 
 // A server that falls over a notification gets it twice, and no more.
 func TestServerDies(t *testing.T) {
-	b := startBus(t, "")
+	b := desktest.SessionBus(t)
 	d, _ := newTestDesk()
 	runDesk(t, d)
 	d.show(broken, english)
 	for range 2 {
-		s := newServer(b, everything...)
+		s := newServer(t, b, everything...)
 		s.set(func() { s.die = true })
 		s.next("GetCapabilities")
 		s.next("Notify")
 		<-s.conn.Context().Done()
 	}
-	s := newServer(b, everything...)
+	s := newServer(t, b, everything...)
 	s.none(b)
 	d.show(Note{ID: 4, Look: ui.LookDown, Title: "b"}, english)
 	s.next("GetCapabilities")
@@ -307,23 +347,25 @@ func TestServerDies(t *testing.T) {
 }
 
 func TestBusGoneAndBack(t *testing.T) {
-	b := startBus(t, "")
-	s := newServer(b, everything...)
-	d, a := newTestDesk()
+	b := desktest.SessionBus(t)
+	s := newServer(t, b, everything...)
+	d, a, j := newJournalDesk()
 	runDesk(t, d)
 	d.show(broken, english)
 	s.next("GetCapabilities")
 	s.next("Notify")
-	b.stop()
+	b.Stop()
 	d.show(changed, english)
-	time.Sleep(50 * time.Millisecond) // it looks for the bus
-	b.start()
-	s = newServer(b, everything...)
+	for range 2 { // it went, and is looked for
+		j.wants(t, "no session bus")
+	}
+	b.Start()
+	s = newServer(t, b, everything...)
 	s.next("GetCapabilities")
 	if got := s.next("Notify"); got.number != 0 || got.title != changed.Title {
 		t.Errorf("got %v", got)
 	}
-	eventually(t, "the number is known", func() bool { _, ok := d.named(8); return ok })
+	knows(t, d, 8, true)
 	s.click(8, "reconnect")
 	a.want(t, "reconnect office")
 }
@@ -332,47 +374,40 @@ func TestNoBus(t *testing.T) {
 	for name, address := range map[string]string{"none there": "unix:path=/nonexistent/bus", "not an address": "nonsense"} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-			d, _ := newTestDesk()
-			stop := runDesk(t, d)
+			d, _, j := newJournalDesk()
+			runDesk(t, d)
 			d.show(broken, english)
 			d.close(3)
 			d.show(changed, english)
-			time.Sleep(50 * time.Millisecond)
-			stop()
+			for range 2 { // it goes on looking
+				j.wants(t, "no session bus")
+			}
 		})
 	}
 }
 
 // A bus that was stopped takes nothing and answers nothing; the program ends all the same.
 func TestBusStopped(t *testing.T) {
-	b := startBus(t, "")
-	s := newServer(b, everything...)
+	b := desktest.SessionBus(t)
+	s := newServer(t, b, everything...)
 	d, _ := newTestDesk()
 	stop := runDesk(t, d)
 	d.show(broken, english)
 	s.next("GetCapabilities")
 	s.next("Notify")
-	if err := b.daemon.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	b.Freeze()
 	for i := range 100 {
 		d.show(Note{ID: 3 + i, Look: ui.LookDown, Title: "x"}, english)
 	}
 	stop()
-	b.stop() // lets go of whatever is held
+	b.Stop() // lets go of whatever is held
 }
 
 // Anybody on the bus can send a signal, and as many as it likes.
 func TestForgedAndTooManySignals(t *testing.T) {
-	b := startBus(t, "")
-	s := newServer(b, everything...)
-	d, a := newTestDesk()
-	runDesk(t, d)
-	d.show(broken, english)
-	s.next("GetCapabilities")
-	s.next("Notify")
-	eventually(t, "the number is known", func() bool { _, ok := d.named(8); return ok })
-	other := b.connect()
+	b, s, d, a := atWork(t, everything...)
+	hasShown(t, s, d)
+	other := b.Connect()
 	for range 500 {
 		if err := other.Emit(serverPath, serverName+".ActionInvoked", uint32(8), "reconnect"); err != nil {
 			t.Fatal(err)
@@ -404,7 +439,7 @@ func TestForgedAndTooManySignals(t *testing.T) {
 	for range 10_000 {
 		s.click(99, "open")
 	}
-	eventually(t, "it hears the server again", func() bool {
+	desktest.Eventually(t, "it hears the server again", func() bool {
 		s.click(8, "open")
 		select {
 		case got := <-a:
@@ -448,13 +483,14 @@ func FuzzMessage(f *testing.F) {
 
 // The whole of it: what the fleet says becomes a notification, and a click on that asks for the target.
 func TestNotifier(t *testing.T) {
-	b := startBus(t, "")
-	s := newServer(b, everything...)
+	b := desktest.SessionBus(t)
+	s := newServer(t, b, everything...)
 	a := make(asked, 8)
 	events := make(chan monitor.Event, 8)
 	snaps := make(chan []monitor.Snapshot, 1)
 	office := monitor.Snapshot{Target: monitor.Target{Name: "office", Address: "192.0.2.7:7000"}, State: monitor.Up, UpSince: time.Now()}
 	snaps <- []monitor.Snapshot{office}
+	var looks atomic.Int64
 	n := New(Options{
 		Next: func(ctx context.Context) (monitor.Event, error) {
 			select {
@@ -468,6 +504,7 @@ func TestNotifier(t *testing.T) {
 		Snapshots: func() []monitor.Snapshot {
 			now := <-snaps
 			snaps <- now
+			looks.Add(1)
 			return now
 		},
 		Actions: a.actions(),
@@ -481,16 +518,17 @@ func TestNotifier(t *testing.T) {
 		snaps <- []monitor.Snapshot{o}
 		events <- monitor.Event{Kind: monitor.StateEvent, Snapshot: o}
 	}
+	before := looks.Load()
 	tell(office)
+	desktest.Eventually(t, "it was seen to be up", func() bool { return looks.Load() > before })
 	down := office
 	down.State, down.Verdict, down.BrokenSince, down.UpSince = monitor.Down, netcheck.Verdict{Cause: netcheck.ServerRefused}, time.Now(), time.Time{}
-	time.Sleep(2 * gap) // the first look has been
 	tell(down)
 	s.next("GetCapabilities")
 	if got := s.next("Notify"); got.title != "office is broken" {
 		t.Errorf("got %v", got)
 	}
-	eventually(t, "a click is heard", func() bool {
+	desktest.Eventually(t, "a click is heard", func() bool {
 		s.click(8, "reconnect")
 		select {
 		case got := <-a:
@@ -504,7 +542,7 @@ func TestNotifier(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	n.Stalled(true)
-	eventually(t, "it says that nobody judges", func() bool { return len(s.calls) > 0 })
+	desktest.Eventually(t, "it says that nobody judges", func() bool { return len(s.calls) > 0 })
 	if got := s.next("Notify"); got.title != "Holdfast has stopped watching" {
 		t.Errorf("got %v", got)
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"holdfast/internal/desktest"
 )
 
 // figures reports the median and the worst of what was measured, in milliseconds.
@@ -20,7 +22,7 @@ func figures(b *testing.B, all []time.Duration) {
 
 // BenchmarkStart measures from Run to the registration at the watcher. Budget: 50 ms from the start of the program.
 func BenchmarkStart(b *testing.B) {
-	p := newPanel(startBus(b))
+	p := newPanel(b, desktest.SessionBus(b))
 	p.appear()
 	var all []time.Duration
 	for b.Loop() {
@@ -42,7 +44,7 @@ func BenchmarkStart(b *testing.B) {
 
 // BenchmarkChange measures from Show to the signal at the panel, at the usual pace. Budget: 50 ms.
 func BenchmarkChange(b *testing.B) {
-	p := newPanel(startBus(b))
+	p := newPanel(b, desktest.SessionBus(b))
 	p.appear()
 	tray := New(Options{})
 	tray.Show(allUp)

@@ -3,103 +3,18 @@
 package tray
 
 import (
-	"bufio"
 	"context"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"holdfast/internal/desktest"
 )
-
-// patience is how long a test waits for something that takes milliseconds, on a machine that may be busy.
-const patience = 20 * time.Second
-
-// A privateBus is a session bus of a test's own. It knows no services that it could start.
-type privateBus struct {
-	t       testing.TB
-	address string
-	config  string
-	daemon  *exec.Cmd
-}
-
-// startBus starts a bus and makes it the session bus of this process until the test ends.
-func startBus(t testing.TB) *privateBus {
-	t.Helper()
-	return startBusWith(t, "")
-}
-
-// startBusWith adds elements to the bus's configuration.
-func startBusWith(t testing.TB, more string) *privateBus {
-	t.Helper()
-	if _, err := exec.LookPath("dbus-daemon"); err != nil {
-		t.Skip("dbus-daemon is not installed")
-	}
-	dir, err := os.MkdirTemp("", "hf-bus-") // a socket's path may have 107 bytes only
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	b := &privateBus{t: t, address: "unix:path=" + filepath.Join(dir, "bus"), config: filepath.Join(dir, "conf")}
-	conf := `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>` + b.address + `</listen><auth>EXTERNAL</auth>` + more + `
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
-</busconfig>`
-	if err := os.WriteFile(b.config, []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b.start()
-	t.Cleanup(b.stop)
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", b.address)
-	t.Setenv("XDG_CURRENT_DESKTOP", "")
-	return b
-}
-
-func (b *privateBus) start() {
-	b.t.Helper()
-	b.daemon = exec.Command("dbus-daemon", "--config-file="+b.config, "--nofork", "--print-address=1")
-	out, err := b.daemon.StdoutPipe()
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if err := b.daemon.Start(); err != nil {
-		b.t.Fatal(err)
-	}
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		b.t.Fatalf("dbus-daemon said no address: %v", err)
-	}
-}
-
-func (b *privateBus) stop() {
-	if b.daemon != nil {
-		b.daemon.Process.Kill()
-		b.daemon.Wait()
-		b.daemon = nil
-	}
-}
-
-func (b *privateBus) signal(s syscall.Signal) {
-	if err := b.daemon.Process.Signal(s); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func (b *privateBus) connect() *dbus.Conn {
-	b.t.Helper()
-	conn, err := dbus.Connect(b.address)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() { conn.Close() })
-	return conn
-}
 
 // A panel is what desktops put icons on: a StatusNotifierWatcher that is also the host.
 type panel struct {
@@ -119,30 +34,20 @@ type panel struct {
 	signals    chan *dbus.Signal // of all items
 }
 
-func newPanel(b *privateBus) *panel {
-	b.t.Helper()
-	p := &panel{t: b.t, conn: b.connect(), host: true, registered: make(chan string, 64), signals: make(chan *dbus.Signal, 1024)}
-	must(b.t, p.conn.Export(p, watcherPath, watcherIface))
-	must(b.t, p.conn.Export(properties{p}, watcherPath, propIface))
-	must(b.t, p.conn.AddMatchSignal(dbus.WithMatchPathNamespace(itemPath)))
+func newPanel(t testing.TB, b *desktest.Bus) *panel {
+	t.Helper()
+	p := &panel{t: t, conn: b.Connect(), host: true, registered: make(chan string, 64), signals: make(chan *dbus.Signal, 1024)}
+	desktest.Must(t, p.conn.Export(p, watcherPath, watcherIface))
+	desktest.Must(t, p.conn.Export(properties{p}, watcherPath, propIface))
+	desktest.Must(t, p.conn.AddMatchSignal(dbus.WithMatchPathNamespace(itemPath)))
 	p.conn.Signal(p.signals)
 	return p
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // appear takes the watcher's name, vanish gives it up: a panel that starts and ends.
 func (p *panel) appear() {
 	p.t.Helper()
-	reply, err := p.conn.RequestName(watcherName, dbus.NameFlagDoNotQueue)
-	if err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
-		p.t.Fatalf("take the watcher's name: %v, %v", reply, err)
-	}
+	desktest.Own(p.t, p.conn, watcherName)
 }
 
 func (p *panel) vanish() {
@@ -151,7 +56,7 @@ func (p *panel) vanish() {
 	p.items = nil
 	p.mu.Unlock()
 	_, err := p.conn.ReleaseName(watcherName)
-	must(p.t, err)
+	desktest.Must(p.t, err)
 }
 
 func (p *panel) setHost(there bool) {
@@ -162,7 +67,7 @@ func (p *panel) setHost(there bool) {
 	if !there {
 		member = ".StatusNotifierHostUnregistered"
 	}
-	must(p.t, p.conn.Emit(watcherPath, watcherIface+member))
+	desktest.Must(p.t, p.conn.Emit(watcherPath, watcherIface+member))
 }
 
 func (p *panel) RegisterStatusNotifierItem(service string, sender dbus.Sender) *dbus.Error {
@@ -219,7 +124,7 @@ func (p *panel) item() dbus.BusObject {
 			p.raised = name
 		}
 		return p.conn.Object(name, itemPath)
-	case <-time.After(patience):
+	case <-time.After(desktest.Patience):
 		p.t.Fatal("no icon was registered")
 		return nil
 	}
@@ -230,15 +135,15 @@ func property[T any](t testing.TB, item dbus.BusObject, name string) T {
 	t.Helper()
 	var v dbus.Variant
 	var out T
-	must(t, item.Call(propIface+".Get", 0, itemIface, name).Store(&v))
-	must(t, v.Store(&out))
+	desktest.Must(t, item.Call(propIface+".Get", 0, itemIface, name).Store(&v))
+	desktest.Must(t, v.Store(&out))
 	return out
 }
 
 // hears waits for a signal by its member name and drops others that come before it.
 func (p *panel) hears(member string) {
 	p.t.Helper()
-	for timeout := time.After(patience); ; {
+	for timeout := time.After(desktest.Patience); ; {
 		select {
 		case s := <-p.signals:
 			if strings.HasSuffix(s.Name, "."+member) {
@@ -275,7 +180,7 @@ func (p *panel) menu(item dbus.BusObject) (lines []line, all int) {
 		lines, all = nil, 0
 		var revision uint32
 		var root layout
-		must(p.t, menu.Call("com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root))
+		desktest.Must(p.t, menu.Call("com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root))
 		sub := false
 		var walk func(l layout, parent int32, shown bool)
 		walk = func(l layout, parent int32, shown bool) {
@@ -302,7 +207,7 @@ func (p *panel) menu(item dbus.BusObject) (lines []line, all int) {
 			}
 			for _, c := range l.Children {
 				var child layout
-				must(p.t, dbus.Store([]any{c.Value()}, &child))
+				desktest.Must(p.t, dbus.Store([]any{c.Value()}, &child))
 				sub = sub || l.ID != 0
 				walk(child, l.ID, shown)
 			}
@@ -338,7 +243,7 @@ func labels(lines []line) string {
 func (p *panel) click(item dbus.BusObject, id int32) {
 	p.t.Helper()
 	menu := p.conn.Object(item.Destination(), menuPath)
-	must(p.t, menu.Call("com.canonical.dbusmenu.Event", 0, id, "clicked", dbus.MakeVariant(""), uint32(0)).Err)
+	desktest.Must(p.t, menu.Call("com.canonical.dbusmenu.Event", 0, id, "clicked", dbus.MakeVariant(""), uint32(0)).Err)
 }
 
 // runTray runs a tray until the test ends; the tray's end is part of the test.
@@ -354,7 +259,7 @@ func runTray(t testing.TB, tray *Tray) (stop func()) {
 			if err != nil {
 				t.Errorf("Run: %v", err)
 			}
-		case <-time.After(patience):
+		case <-time.After(desktest.Patience):
 			t.Error("Run did not end")
 		}
 	})
@@ -369,17 +274,8 @@ func wantNext[T comparable](t testing.TB, c <-chan T, want T) {
 		if got != want {
 			t.Fatalf("got %v, want %v", got, want)
 		}
-	case <-time.After(patience):
+	case <-time.After(desktest.Patience):
 		t.Fatalf("nothing came, want %v", want)
-	}
-}
-
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("never happened: ", what)
-		}
 	}
 }
 
@@ -396,6 +292,6 @@ func openFiles(t testing.TB) int {
 func listen(t testing.TB, path string) (stop func()) {
 	t.Helper()
 	l, err := net.Listen("unix", path)
-	must(t, err)
+	desktest.Must(t, err)
 	return func() { l.Close() }
 }

@@ -3,29 +3,26 @@
 package tray
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"image"
+	"image/color"
 	"image/draw"
 	"image/png"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"holdfast/assets"
+	"holdfast/internal/desktest"
 	"holdfast/ui"
 )
 
-// A desktop is a display of its own with a window manager, and panels of the distribution on it.
+// A desktop is a desk with a window manager, for panels of the distribution.
 type desktop struct {
-	t   *testing.T
-	bus *privateBus
+	*desktest.Desk
+	t *testing.T
 }
 
 // A panelKind is one of the panels that people have.
@@ -63,173 +60,74 @@ const screenHeight = 400
 // the desktop it is.
 func startDesktop(t *testing.T, panels ...panelKind) *desktop {
 	t.Helper()
-	needed := []string{"Xvfb", "xfwm4", "xdotool", "import"}
+	desktest.Need(t, "xfwm4", "xdotool")
+	d := &desktop{desktest.New(t), t}
 	for _, p := range panels {
-		needed = append(needed, p.program)
+		desktest.Need(t, p.program)
+		d.Write("config/"+p.config, p.text)
 	}
-	for _, program := range needed {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not installed", program)
-		}
-	}
-	home, err := os.MkdirTemp("", "hf-desk-")
-	must(t, err)
-	// What the bus started (xfconfd) writes its file once more when the bus ends, and outlives it by a moment.
-	t.Cleanup(func() {
-		eventually(t, "the desktop's folder is gone", func() bool { return os.RemoveAll(home) == nil })
-	})
-	must(t, os.Mkdir(filepath.Join(home, "run"), 0o700))
-	for _, p := range panels {
-		file := filepath.Join(home, "config", p.config)
-		must(t, os.MkdirAll(filepath.Dir(file), 0o700))
-		must(t, os.WriteFile(file, []byte(p.text), 0o600))
-	}
-	for key, value := range map[string]string{
-		"HOME": home, "XDG_CONFIG_HOME": home + "/config", "XDG_CACHE_HOME": home + "/cache", "XDG_DATA_HOME": home + "/data",
-		"XDG_RUNTIME_DIR": home + "/run", "NO_AT_BRIDGE": "1", "GTK_A11Y": "none", "LC_ALL": "C.UTF-8", "WAYLAND_DISPLAY": "",
-	} {
-		t.Setenv(key, value)
-	}
-	d := &desktop{t: t}
-	t.Setenv("DISPLAY", d.display())
-	d.bus = startBusWith(t, "<standard_session_servicedirs/>") // Xfce's panel reads its settings from a service
-	t.Setenv("XDG_CURRENT_DESKTOP", panels[0].desktop)
-	d.start("xfwm4", "--compositor=off")
+	d.Use()
+	d.Set("XDG_CURRENT_DESKTOP", panels[0].desktop)
+	d.Screen(800, screenHeight)
+	d.Bus("<standard_session_servicedirs/>") // Xfce's panel reads its settings from a service
+	wm := d.Start("xfwm4", "--compositor=off")
+	t.Cleanup(wm.Kill) // it heeds a signal only when something happens on the screen
 	return d
 }
 
-// keep leaves a photograph of the end of a test that failed, or of every one in the folder HOLDFAST_PHOTOS. It is to be
-// deferred: a cleanup would come when the panels have gone.
-func (d *desktop) keep() {
-	dir := os.Getenv("HOLDFAST_PHOTOS")
-	if dir == "" && !d.t.Failed() {
-		return
-	}
-	if dir == "" {
-		dir = os.TempDir()
-	}
-	file := filepath.Join(dir, strings.ReplaceAll(d.t.Name(), "/", "-")+".png")
-	if out, err := exec.Command("import", "-window", "root", "png:"+file).CombinedOutput(); err != nil {
-		d.t.Logf("photograph: %v: %s", err, out)
-		return
-	}
-	d.t.Logf("photographed: %s", file)
-}
-
-// display starts an X server on a free number.
-func (d *desktop) display() string {
-	d.t.Helper()
-	read, write, err := os.Pipe()
-	must(d.t, err)
-	defer read.Close()
-	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", fmt.Sprintf("800x%dx24", screenHeight), "-nolisten", "tcp", "-noreset")
-	x.ExtraFiles = []*os.File{write}
-	d.run(x)
-	write.Close()
-	must(d.t, read.SetReadDeadline(time.Now().Add(patience)))
-	number, err := bufio.NewReader(read).ReadString('\n')
-	if err != nil {
-		d.t.Fatalf("Xvfb named no display: %v", err)
-	}
-	return ":" + strings.TrimSpace(number)
-}
-
-// start runs a program, with all that it starts, until the test ends.
-func (d *desktop) start(name string, args ...string) *exec.Cmd {
-	d.t.Helper()
-	cmd := exec.Command(name, args...)
-	d.run(cmd)
-	return cmd
-}
-
-func (d *desktop) run(cmd *exec.Cmd) {
-	d.t.Helper()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	must(d.t, cmd.Start())
-	d.t.Cleanup(func() { end(cmd) })
-}
-
-// end ends a program and its group; a second time does nothing.
-func end(cmd *exec.Cmd) {
-	if cmd.ProcessState == nil {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
-		hard := time.AfterFunc(5*time.Second, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
-		cmd.Wait()
-		hard.Stop()
-	}
-}
-
-func (d *desktop) startPanel(p panelKind) *exec.Cmd { return d.start(p.program, p.args...) }
-
-func (d *desktop) shot() *image.NRGBA {
-	d.t.Helper()
-	out, err := exec.Command("import", "-window", "root", "png:-").Output()
-	must(d.t, err)
-	img, err := png.Decode(bytes.NewReader(out))
-	must(d.t, err)
-	n := image.NewNRGBA(img.Bounds())
-	draw.Draw(n, n.Bounds(), img, image.Point{}, draw.Src)
-	return n
-}
+func (d *desktop) startPanel(p panelKind) *desktest.Program { return d.Start(p.program, p.args...) }
 
 // find waits until a panel shows a look, pixel for pixel, and returns the middle of it. The pointer is taken away first:
 // what it lies on is drawn brighter.
 func (d *desktop) find(p panelKind, look string) image.Point {
 	d.t.Helper()
-	d.xdotool("mousemove", "100", strconv.Itoa(screenHeight/2))
+	d.Point(image.Pt(100, screenHeight/2))
 	icon, err := png.Decode(bytes.NewReader(assets.Icon(look, p.icon)))
-	must(d.t, err)
-	best, at := 255.0, image.Point{}
+	desktest.Must(d.t, err)
+	ground, want := color.NRGBA{}, image.NewNRGBA(icon.Bounds())
+	limit, at := 0, image.Point{}
 	top := 0
 	if p.bottom {
 		top = screenHeight - p.high
 	}
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		shot := d.shot()
-		best = 255
+	per := func(sum int) float64 { return float64(sum) / float64(3*p.icon*p.icon) }
+	for end := time.Now().Add(desktest.Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		shot := d.Shot()
+		limit = 255 * 3 * p.icon * p.icon
 		for y := top; y <= top+p.high-p.icon; y++ {
 			for x := 600; x <= 800-p.icon; x++ {
-				if off := distance(shot, icon, image.Pt(x, y)); off < best {
-					best, at = off, image.Pt(x+p.icon/2, y+p.icon/2)
+				if g := shot.NRGBAAt(x, y); g != ground { // the icon on the panel's ground
+					ground = g
+					draw.Draw(want, want.Bounds(), image.NewUniform(g), image.Point{}, draw.Src)
+					draw.Draw(want, want.Bounds(), icon, image.Point{}, draw.Over)
+				}
+				if off := distance(shot, want, image.Pt(x, y), limit); off < limit {
+					limit, at = off, image.Pt(x+p.icon/2, y+p.icon/2)
 				}
 			}
 		}
-		if best < 0.5 {
-			d.t.Logf("%s on %s at %d: %.2f of 255 from the drawing", look, p.program, p.icon, best)
+		if per(limit) < 0.5 {
+			d.t.Logf("%s on %s at %d: %.2f of 255 from the drawing", look, p.program, p.icon, per(limit))
 			return at
 		}
 	}
-	d.t.Fatalf("%s does not show %s; what comes nearest differs by %.1f of 255", p.program, look, best)
+	d.t.Fatalf("%s does not show %s; what comes nearest differs by %.1f of 255", p.program, look, per(limit))
 	return at
 }
 
-// distance is the average difference of a channel between the screen and an icon on the panel's ground.
-func distance(screen *image.NRGBA, icon image.Image, at image.Point) float64 {
-	want := image.NewNRGBA(icon.Bounds())
-	draw.Draw(want, want.Bounds(), image.NewUniform(screen.At(at.X, at.Y)), image.Point{}, draw.Src)
-	draw.Draw(want, want.Bounds(), icon, image.Point{}, draw.Over)
-	sum := 0
+// distance is the sum of all differences of a channel between the screen and a picture there, or a sum from limit on.
+func distance(screen, want *image.NRGBA, at image.Point, limit int) (sum int) {
 	for y := range want.Rect.Dy() {
-		a, b := want.PixOffset(0, y), screen.PixOffset(at.X, at.Y+y)
-		for i := range 4 * want.Rect.Dx() {
-			off := int(want.Pix[a+i]) - int(screen.Pix[b+i])
+		a := want.Pix[want.PixOffset(0, y):][:4*want.Rect.Dx()]
+		for i, v := range screen.Pix[screen.PixOffset(at.X, at.Y+y):][:len(a)] {
+			off := int(a[i]) - int(v)
 			sum += max(off, -off)
 		}
+		if sum >= limit {
+			break
+		}
 	}
-	return float64(sum) / float64(3*want.Rect.Dx()*want.Rect.Dy())
-}
-
-func (d *desktop) mouse(at image.Point, button int) {
-	d.t.Helper()
-	d.xdotool("mousemove", strconv.Itoa(at.X), strconv.Itoa(at.Y))
-	d.xdotool("click", strconv.Itoa(button))
-}
-
-func (d *desktop) xdotool(args ...string) {
-	d.t.Helper()
-	if out, err := exec.Command("xdotool", args...).CombinedOutput(); err != nil {
-		d.t.Fatalf("xdotool %v: %v: %s", args, err, out)
-	}
+	return sum
 }
 
 // The real thing: icon, mouse and menu on the panels that desktops come with. Xfce's is GTK, LXQt's is Qt.
@@ -237,7 +135,7 @@ func TestOnARealPanel(t *testing.T) {
 	for _, kind := range []panelKind{xfcePanel, lxqtPanel} {
 		t.Run(kind.program, func(t *testing.T) {
 			d := startDesktop(t, kind)
-			defer d.keep()
+			defer d.Keep()
 			asked := make(asked, 64)
 			ready := make(chan bool, 8)
 			tray := New(Options{Actions: asked.actions(), OnReady: func() { ready <- true }})
@@ -260,26 +158,26 @@ func TestOnARealPanel(t *testing.T) {
 			d.find(kind, "down-3")
 			tray.Show(oneDown)
 			at := d.find(kind, "down")
-			d.mouse(at, 1)
+			d.Click(at, 1)
 			wantNext(t, asked, "reconnect")
-			d.mouse(at, 2)
+			d.Click(at, 2)
 			wantNext(t, asked, "open")
 			for _, wheel := range []int{4, 5, 6, 7} { // up, down, left, right: nothing
-				d.mouse(at, wheel)
+				d.Click(at, wheel)
 			}
 			tray.Show(allUp)
 			d.find(kind, "up")
-			d.mouse(at, 1)
+			d.Click(at, 1)
 			wantNext(t, asked, "open") // and not what the wheel asked for
 
 			// The menu comes when it has been read; the arrow up from nowhere is the last line.
-			d.mouse(at, 3)
-			for end := time.Now().Add(patience); len(asked) == 0 && time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
-				d.xdotool("key", "Up", "Return")
+			d.Click(at, 3)
+			for end := time.Now().Add(desktest.Patience); len(asked) == 0 && time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
+				d.Do("xdotool", "key", "Up", "Return")
 			}
 			wantNext(t, asked, "quit")
 
-			end(panel)
+			panel.End()
 			tray.Show(oneDown)
 			d.startPanel(kind)
 			wantNext(t, ready, true)
@@ -289,22 +187,31 @@ func TestOnARealPanel(t *testing.T) {
 }
 
 // Every size that panels ask for comes out as it was drawn, pixel for pixel. The largest are those of screens with twice the
-// pixels.
+// pixels. Xfce's panel is made larger while it stands, LXQt's begins anew.
 func TestSharpOnRealPanels(t *testing.T) {
 	for _, kind := range []panelKind{xfcePanel, lxqtPanel} {
 		t.Run(kind.program, func(t *testing.T) {
+			d := startDesktop(t, kind)
+			defer d.Keep()
+			ready := make(chan bool, 8)
+			tray := New(Options{OnReady: func() { ready <- true }})
+			tray.pace.first, tray.pace.later = time.Hour, time.Hour
+			tray.Show(allUp)
+			runTray(t, tray)
+			panel := d.startPanel(kind)
+			wantNext(t, ready, true)
 			for _, size := range []int{16, 22, 32, 48} {
-				t.Run(strconv.Itoa(size), func(t *testing.T) {
-					kind := kind.sized(size)
-					d := startDesktop(t, kind)
-					defer d.keep()
-					tray := New(Options{})
-					tray.pace.first = time.Hour
-					tray.Show(allUp)
-					runTray(t, tray)
-					d.startPanel(kind)
-					d.find(kind, "up")
-				})
+				kind := kind.sized(size)
+				if kind.program == xfcePanel.program {
+					desktest.Need(t, "xfconf-query")
+					d.Do("xfconf-query", "-c", "xfce4-panel", "-p", "/panels/panel-1/size", "-s", strconv.Itoa(kind.high))
+					d.Do("xfconf-query", "-c", "xfce4-panel", "-p", "/plugins/plugin-2/icon-size", "-s", strconv.Itoa(size))
+				} else {
+					panel.End()
+					d.Write("config/"+kind.config, kind.text)
+					panel = d.startPanel(kind)
+				}
+				d.find(kind, "up")
 			}
 		})
 	}
@@ -315,9 +222,9 @@ func TestSharpAtTwiceThePixels(t *testing.T) {
 	for _, kind := range []panelKind{xfcePanel, lxqtPanel} {
 		t.Run(kind.program, func(t *testing.T) {
 			d := startDesktop(t, kind)
-			defer d.keep()
-			t.Setenv("GDK_SCALE", "2")
-			t.Setenv("QT_SCALE_FACTOR", "2")
+			defer d.Keep()
+			d.Set("GDK_SCALE", "2")
+			d.Set("QT_SCALE_FACTOR", "2")
 			tray := New(Options{})
 			tray.pace.first = time.Hour
 			tray.Show(allUp)
@@ -334,8 +241,8 @@ func TestSharpAtTwiceThePixels(t *testing.T) {
 // its own.)
 func TestOnTwoRealPanels(t *testing.T) {
 	d := startDesktop(t, lxqtPanel, xfcePanel)
-	defer d.keep()
-	t.Setenv("XDG_CURRENT_DESKTOP", "LXQt:XFCE") // Xfce's shrinks what has no name in a theme
+	defer d.Keep()
+	d.Set("XDG_CURRENT_DESKTOP", "LXQt:XFCE") // Xfce's shrinks what has no name in a theme
 	ready := make(chan bool, 8)
 	tray := New(Options{OnReady: func() { ready <- true }, HostGone: func(gone bool) { t.Errorf("HostGone(%v)", gone) }})
 	tray.pace.first, tray.pace.later = time.Hour, time.Hour
@@ -350,7 +257,7 @@ func TestOnTwoRealPanels(t *testing.T) {
 	for _, p := range []panelKind{xfcePanel, lxqtPanel} {
 		d.find(p, "down")
 	}
-	end(first)
+	first.End()
 	tray.Show(allUp)
 	d.find(xfcePanel, "up")
 }

@@ -3,11 +3,8 @@
 package window
 
 import (
-	"bufio"
 	"context"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"github.com/godbus/dbus/v5"
 
+	"holdfast/internal/desktest"
 	"holdfast/ui"
 )
 
@@ -31,38 +29,12 @@ func (p *portal) ReadAll([]string) (map[string]map[string]dbus.Variant, *dbus.Er
 // startPortal starts a session bus with a desktop's settings on it; nil: nobody has any.
 func startPortal(t *testing.T, all map[string]map[string]dbus.Variant) *portal {
 	t.Helper()
-	daemon := exec.Command("dbus-daemon", "--session", "--nofork", "--print-address=1", "--address=unix:dir="+t.TempDir())
-	out, err := daemon.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := daemon.Start(); err != nil {
-		t.Skip("dbus-daemon cannot be started: ", err)
-	}
-	t.Cleanup(func() {
-		_ = daemon.Process.Kill()
-		_ = daemon.Wait()
-	})
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = strings.TrimSpace(address)
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-	p := &portal{all: all}
-	if p.conn, err = dbus.Connect(address); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.conn.Close() })
+	p := &portal{conn: desktest.SessionBus(t).Connect(), all: all}
 	if all == nil {
 		return p
 	}
-	if err := p.conn.Export(p, portalPath, portalIface); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.conn.RequestName(portalName, 0); err != nil {
-		t.Fatal(err)
-	}
+	desktest.Must(t, p.conn.Export(p, portalPath, portalIface))
+	desktest.Own(t, p.conn, portalName)
 	return p
 }
 
