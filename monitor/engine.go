@@ -33,6 +33,11 @@ const (
 	lossyEvery = 15 * time.Second
 	// secondLook: silence is judged at the earliest this long after the deadline passed.
 	secondLook = 420 * time.Millisecond
+	// suspectSYN: one lost SYN is no witness either; another follows it. On a long way two do, each longWaySYN later: TCP's own
+	// retransmissions of them come too late. The answer to a first beat there is asked for as often.
+	suspectSYN = 150 * time.Millisecond
+	longWay    = 100 * time.Millisecond
+	longWaySYN = 100 * time.Millisecond
 	// unsureLimit: a Suspect session of which nothing can be named is called Down after this time all the same.
 	unsureLimit = 450 * time.Millisecond
 	// freshBeatPatience: a fresh connection's silence is no witness before; it may have died in the same short hole.

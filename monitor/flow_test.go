@@ -136,6 +136,60 @@ func TestFlowLost(t *testing.T) {
 	})
 }
 
+// TestLostSYNs: while a session is silent, lost SYNs and a lost first beat are no witnesses against the server.
+func TestLostSYNs(t *testing.T) {
+	tests := []struct {
+		name   string
+		oneWay time.Duration
+		syns   int // so many are lost
+	}{
+		{"near", oneWay, 1},
+		{"a long way", 150 * ms, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			watch(t, echoTarget, func(w *world) { w.oneWay, w.shake = tt.oneWay, 2*tt.oneWay }, func(t *testing.T, w *world) {
+				w.until(10100 * ms)
+				left := tt.syns
+				w.set(func() {
+					w.lost = func(time.Duration) bool {
+						if w.carrying == nil && left > 0 {
+							left--
+							return true
+						}
+						return w.carrying == w.conns[0]
+					}
+				})
+				w.until(15 * time.Second)
+				if at, e, ok := w.when(10*time.Second, in(Down)); ok {
+					t.Errorf("down at %v with %v", at, e.Snapshot.Verdict.Cause)
+				}
+				if s := w.m.Snapshot(); s.State != Up || s.Renewals != 1 || len(s.Outages) != 0 {
+					t.Errorf("%v, renewed %d times, %d outages", s.State, s.Renewals, len(s.Outages))
+				}
+				if n := w.open(); n != 1 {
+					t.Errorf("%d connections are open, want the session alone", n)
+				}
+			})
+		})
+	}
+}
+
+// A fresh connection over a long way is asked three times in a row: what follows a lost beat shows that it is lost.
+func TestEarlyBeatsOverALongWay(t *testing.T) {
+	for _, tt := range []struct {
+		oneWay time.Duration
+		beats  int // in the first 250 ms
+	}{{oneWay, 1}, {150 * ms, 3}} {
+		watch(t, echoTarget, func(w *world) { w.oneWay, w.shake, w.serve = tt.oneWay, 2*tt.oneWay, mute }, func(t *testing.T, w *world) {
+			w.until(time.Second)
+			if got := w.conns[0].beats(0, 2*tt.oneWay+250*ms); len(got) != tt.beats {
+				t.Errorf("one way %v: beats at %v, want %d", tt.oneWay, got, tt.beats)
+			}
+		})
+	}
+}
+
 // echoUnlessFirst answers on every connection but the first.
 func (w *world) echoUnlessFirst(c *conn, data []byte) {
 	if w.conns[0] != c {

@@ -420,8 +420,11 @@ func (m *Monitor) freshConnected(ctx context.Context, t *trouble, s *session, to
 	t.fresh, t.freshAt, t.freshTook = s, now, took
 	t.facts.FreshBeat = netcheck.Asked
 	m.set(timerDecide, max(m.timers[timerDecide], now+secondLook))
-	interval := m.s.Target.Interval
-	m.asking.Go(func() { m.askFresh(ctx, t, s, interval) })
+	interval, early := m.s.Target.Interval, 0
+	if took >= longWay {
+		early = 2 // a lost first beat is only noticed by those that follow
+	}
+	m.asking.Go(func() { m.askFresh(ctx, t, s, interval, early) })
 }
 
 // A server that is ending still has a listening socket for a moment: its kernel takes a last connection, and then resets
@@ -546,8 +549,9 @@ func (m *Monitor) dialFailed(t *trouble, err error, where string, took, now time
 	m.consider(now)
 }
 
-// askFresh asks on a fresh connection until it answers, ends, or nobody wants to know any more.
-func (m *Monitor) askFresh(ctx context.Context, t *trouble, s *session, interval time.Duration) {
+// askFresh asks on a fresh connection until it answers, ends, or nobody wants to know any more: every interval, but the
+// first questions after longWaySYN, as many as early says.
+func (m *Monitor) askFresh(ctx context.Context, t *trouble, s *session, interval time.Duration, early int) {
 	stop := context.AfterFunc(ctx, func() { _ = s.conn.SetDeadline(errFarPast) })
 	defer stop()
 	var buf [512]byte
@@ -558,6 +562,10 @@ func (m *Monitor) askFresh(ctx context.Context, t *trouble, s *session, interval
 			return
 		}
 		until := now + interval
+		if early > 0 {
+			early--
+			until = now + min(interval, longWaySYN)
+		}
 		for m.hub.now() < until && ctx.Err() == nil {
 			_ = s.conn.SetReadDeadline(m.hub.base.Add(until))
 			if ctx.Err() != nil {
@@ -799,8 +807,8 @@ func (m *Monitor) readAcked() {
 	}
 }
 
-// dialAgain sends a second SYN beside the first: a lost SYN is sent again by the kernel only after a second. It also asks
-// a server or a proxy again that may be ending.
+// dialAgain sends a SYN beside the first: a lost one is sent again by the kernel only after a second. It also asks a
+// server or a proxy again that may be ending.
 func (m *Monitor) dialAgain(now time.Duration) {
 	t := m.trouble
 	if t == nil || t.fresh != nil || t.local.Broken() {
@@ -808,5 +816,8 @@ func (m *Monitor) dialAgain(now time.Duration) {
 	}
 	if t.facts.Fresh == netcheck.Asked || t.facts.Proxied && t.facts.Tunnel == netcheck.NotAsked {
 		m.dialFresh(now)
+		if m.s.State == Suspect && !t.facts.Proxied && t.dials < 3 && m.wayRTT() >= longWay {
+			m.set(timerSecond, now+longWaySYN)
+		}
 	}
 }

@@ -137,7 +137,17 @@ func (m *Monitor) askAll(now time.Duration) {
 		m.set(timerProbe, now+proxyFirst)
 		return
 	}
+	m.set(timerSecond, now+m.nextSYN())
 	m.probe(now)
+}
+
+// nextSYN is when a session's silence brings another SYN beside an unanswered one. Where answers take their time none may
+// be waited for before it: on a way that loses, the silence of one or two proves nothing.
+func (m *Monitor) nextSYN() time.Duration {
+	if m.wayRTT() >= longWay {
+		return longWaySYN
+	}
+	return suspectSYN
 }
 
 const proxyFirst = 100 * time.Millisecond

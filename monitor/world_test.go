@@ -22,7 +22,7 @@ import (
 
 const (
 	ms     = time.Millisecond
-	oneWay = ms // of the made-up network; a round trip is twice that
+	oneWay = ms // of the made-up network, where a test does not say another; a round trip is twice that
 )
 
 var (
@@ -41,6 +41,7 @@ type world struct {
 
 	mu      sync.Mutex // guards what follows; never held across a wait
 	lost    func(at time.Duration) bool
+	oneWay  time.Duration                         // what a segment takes
 	shake   time.Duration                         // what a handshake, or a refusal, takes
 	refuses bool                                  // nobody listens
 	dialErr error                                 // this computer cannot dial
@@ -82,7 +83,7 @@ func (s seen) String() string {
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, start: time.Now(), serve: echo, shake: 2 * oneWay, link: netcheck.LinkWhole, gateway: netcheck.Answered, lastOn: true}
+	w := &world{t: t, start: time.Now(), serve: echo, oneWay: oneWay, shake: 2 * oneWay, link: netcheck.LinkWhole, gateway: netcheck.Answered, lastOn: true}
 	w.lost = func(time.Duration) bool { return false }
 	w.route = func(netip.Addr) (netcheck.Way, error) { return wayThere, nil }
 	w.lookUp = func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{serverAddr.Addr()}, nil }
@@ -384,7 +385,7 @@ func (c *conn) Write(p []byte) (int, error) {
 // send puts a segment on its way. c.mu is held.
 func (c *conn) send(d *direction, s segment) {
 	if len(d.queue) == 0 {
-		d.since, d.again = time.Now(), 200*ms
+		d.since, d.again = time.Now(), 200*ms+2*(c.w.oneWay-oneWay)
 	}
 	d.queue = append(d.queue, s)
 	if !d.busy {
@@ -412,7 +413,7 @@ func (c *conn) carry(d *direction) {
 	n := len(d.queue)
 	d.flying = append(d.flying, d.queue...)
 	d.queue, d.busy = nil, false
-	time.AfterFunc(oneWay, func() { c.arrive(d, n) })
+	time.AfterFunc(c.w.oneWay, func() { c.arrive(d, n) })
 }
 
 // lost reports whether a segment that leaves now does not arrive.
@@ -432,7 +433,7 @@ func (c *conn) arrive(d *direction, n int) {
 	came := d.flying[:n:n]
 	d.flying = d.flying[n:]
 	if d == &c.up {
-		time.AfterFunc(oneWay, c.acked)
+		time.AfterFunc(c.w.oneWay, c.acked)
 		c.w.mu.Lock()
 		serve := c.w.serve
 		c.w.mu.Unlock()
@@ -502,7 +503,7 @@ func (c *conn) keepaliveProbe() {
 	switch {
 	case !on:
 	case !lost:
-		time.AfterFunc(2*oneWay, c.acked)
+		time.AfterFunc(2*c.w.oneWay, c.acked)
 	default:
 		if c.missed++; time.Since(c.lastAck) >= 4*time.Second {
 			c.fail(os.NewSyscallError("read", syscall.ETIMEDOUT))
@@ -520,7 +521,7 @@ func (c *conn) info() (tcpInfo, bool) {
 	if c.w.noInfo {
 		return tcpInfo{}, false
 	}
-	return tcpInfo{unacked: uint32(len(c.up.queue)), lastAck: time.Since(c.lastAck).Truncate(ms), rtt: 2 * oneWay}, true
+	return tcpInfo{unacked: uint32(len(c.up.queue)), lastAck: time.Since(c.lastAck).Truncate(ms), rtt: 2 * c.w.oneWay}, true
 }
 
 func (c *conn) hasInput() bool {
