@@ -74,6 +74,9 @@ func (m *Monitor) sessionAnswered(now, rtt time.Duration) {
 	if m.s.State != Up {
 		// An answer that was under way when the local way broke proves nothing about now.
 		if !m.localBroken() {
+			if t := m.trouble; t != nil && m.s.State == Suspect && t.facts.Session == netcheck.Asked && !t.heldUp {
+				m.shakyAt = now
+			}
 			m.becomeUp(now)
 		}
 		return

@@ -34,10 +34,13 @@ const (
 	// secondLook: silence is judged at the earliest this long after the deadline passed.
 	secondLook = 420 * time.Millisecond
 	// suspectSYN: one lost SYN is no witness either; another follows it. On a long way two do, each longWaySYN later: TCP's own
-	// retransmissions of them come too late. The answer to a first beat there is asked for as often.
+	// retransmissions of them come too late. A first beat there, and a tunnel, are asked for as often.
 	suspectSYN = 150 * time.Millisecond
 	longWay    = 100 * time.Millisecond
 	longWaySYN = 100 * time.Millisecond
+	longWayAsk = 3
+	// shakyFor: a long way on which a silence ended by itself is expected to fall silent again for so long.
+	shakyFor = time.Minute
 	// unsureLimit: a Suspect session of which nothing can be named is called Down after this time all the same.
 	unsureLimit = 450 * time.Millisecond
 	// freshBeatPatience: a fresh connection's silence is no witness before; it may have died in the same short hole.
@@ -145,6 +148,7 @@ type Monitor struct {
 	ahead      time.Duration // what hub.ahead said last
 	awakeUntil time.Duration // after a sleep: until then the network may still be coming up
 
+	shakyAt  time.Duration // when a silence of the session last ended by itself; 0 never
 	lastLife time.Duration // how long the last session lived that the server ended in order
 	endedAt  time.Duration // when a session was ended in order that may be renewed; 0 none
 	shrinks  int           // lives in a row that were shorter than the one before

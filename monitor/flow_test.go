@@ -175,6 +175,58 @@ func TestLostSYNs(t *testing.T) {
 	}
 }
 
+// farAway is a world with a round trip of 300 ms.
+func farAway(w *world) { w.oneWay, w.shake = 150*ms, 300*ms }
+
+// What the kernel hears behind a gap says that the server lives, though this program can read none of it yet.
+func TestGapsAreHeard(t *testing.T) {
+	for _, heard := range []bool{true, false} {
+		t.Run(fmt.Sprint(heard), func(t *testing.T) {
+			watch(t, echoTarget, farAway, func(t *testing.T, w *world) {
+				w.until(10100 * ms)
+				// The answer to the beat at 10.5 s is sent again and again until it comes; its kernel acknowledges all.
+				w.set(func() { w.serve = mute })
+				w.until(10900 * ms)
+				if heard {
+					w.set(func() { w.gaps++ })
+				}
+				w.until(11600 * ms)
+				w.set(func() { w.serve = echo })
+				w.until(15 * time.Second)
+				_, e, down := w.when(10*time.Second, in(Down))
+				if down == heard {
+					t.Errorf("down %v with %q", down, e.Snapshot.Verdict.Cause)
+				}
+				if !heard && e.Snapshot.Verdict.Cause != netcheck.ServerHung {
+					t.Errorf("down with %q", e.Snapshot.Verdict.Cause)
+				}
+			})
+		})
+	}
+}
+
+// A long way that fell silent and recovered gets one more retransmission's time before its next silence is believed.
+func TestShakyWay(t *testing.T) {
+	for _, shaken := range []bool{true, false} {
+		t.Run(fmt.Sprint(shaken), func(t *testing.T) {
+			watch(t, echoTarget, farAway, func(t *testing.T, w *world) {
+				if shaken {
+					w.hole(10400*ms, 10600*ms)
+				}
+				w.until(14900 * ms)
+				if _, _, ok := w.when(10*time.Second, in(Suspect)); ok != shaken {
+					t.Fatalf("suspected %v", ok)
+				}
+				w.hole(15400*ms, 16900*ms)
+				w.until(20 * time.Second)
+				if at, e, ok := w.when(10*time.Second, in(Down)); ok == shaken {
+					t.Errorf("down %v at %v with %q", ok, at, e.Snapshot.Verdict.Cause)
+				}
+			})
+		})
+	}
+}
+
 // A fresh connection over a long way is asked three times in a row: what follows a lost beat shows that it is lost.
 func TestEarlyBeatsOverALongWay(t *testing.T) {
 	for _, tt := range []struct {

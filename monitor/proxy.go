@@ -66,8 +66,9 @@ func (m *Monitor) near() netcheck.Hop {
 
 // A tunnel is one request for a tunnel that waits for its answer.
 type tunnel struct {
-	proxy netip.AddrPort
-	at    time.Duration
+	proxy  netip.AddrPort
+	at     time.Duration
+	beside bool // dialled because an earlier SYN was not answered: of no use once that one was
 }
 
 // mayAskProxy allows one more request for a tunnel, and enters it in the proxy's books; nil when it has to wait.
@@ -466,7 +467,7 @@ func (h *hub) enterTunnel(proxy netip.AddrPort, now time.Duration) *tunnel {
 		h.proxies[proxy] = waiting
 		return nil
 	}
-	u := &tunnel{proxy, now}
+	u := &tunnel{proxy: proxy, at: now}
 	h.proxies[proxy] = append(waiting, u)
 	return u
 }

@@ -261,6 +261,45 @@ func TestTunnelForgotten(t *testing.T) {
 	})
 }
 
+// TestTunnelLost: behind a proxy and a long way one request for a tunnel that is not answered is no witness.
+func TestTunnelLost(t *testing.T) {
+	var p *fakeProxy
+	far := func(c *conn, data []byte) { time.AfterFunc(300*ms, func() { c.reply(data) }) }
+	watch(t, proxied, func(w *world) {
+		p = throughProxy(w)
+		p.far = far
+	}, func(t *testing.T, w *world) {
+		w.until(10100 * ms)
+		old := p.first()
+		p.set(func() {
+			p.connect = func(n int) (string, time.Duration) {
+				if n == 2 {
+					return silence, 0
+				}
+				return tunnelOpen, 300 * ms
+			}
+			p.far = func(c *conn, data []byte) {
+				if c != old {
+					far(c, data)
+				}
+			}
+		})
+		w.until(20 * time.Second)
+		if at, e, ok := w.when(10*time.Second, in(Down)); ok {
+			t.Errorf("down at %v with %q", at, e.Snapshot.Verdict.Cause)
+		}
+		if n := p.requests(10*time.Second, 20*time.Second); n > longWayAsk {
+			t.Errorf("%d requests for a tunnel", n)
+		}
+		if n := w.open(); n != 1 {
+			t.Errorf("%d connections are open, want the session alone", n)
+		}
+		if s := w.m.Snapshot(); s.State != Up || s.Renewals != 1 {
+			t.Errorf("%v, renewed %d times", s.State, s.Renewals)
+		}
+	})
+}
+
 func TestProxyRestarted(t *testing.T) {
 	var p *fakeProxy
 	watch(t, withoutLogin(), func(w *world) { p = throughProxy(w) }, func(t *testing.T, w *world) {

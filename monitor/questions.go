@@ -328,7 +328,9 @@ func (m *Monitor) dialFresh(now time.Duration) {
 	}
 	var u *tunnel
 	if t.facts.Proxied {
-		if u = m.mayAskProxy(now); u == nil {
+		if u = m.mayAskProxy(now); u != nil {
+			u.beside = t.dials > 0
+		} else {
 			if t.facts.Tunnel == netcheck.NotAsked && len(t.tunnels) > 0 {
 				t.facts.Tunnel, t.tunnelAt = netcheck.Asked, t.tunnels[0].at
 			}
@@ -400,6 +402,10 @@ func (m *Monitor) dialled(t *trouble, ctx context.Context, dst, at netip.AddrPor
 		m.edit().Remote = where
 	}
 	m.note(m.near(), where, netcheck.SeenAnswers, took, "accepts connections")
+	if u != nil && u.beside && len(t.tunnels) > 0 && m.wayRTT() < longWay {
+		_ = s.conn.Close()
+		return
+	}
 	if w, werr := m.hub.sys.egress(at.Addr()); werr == nil {
 		s.way = w
 	}
@@ -422,7 +428,7 @@ func (m *Monitor) freshConnected(ctx context.Context, t *trouble, s *session, to
 	m.set(timerDecide, max(m.timers[timerDecide], now+secondLook))
 	interval, early := m.s.Target.Interval, 0
 	if took >= longWay {
-		early = 2 // a lost first beat is only noticed by those that follow
+		early = longWayAsk - 1 // a lost first beat is only noticed by those that follow
 	}
 	m.asking.Go(func() { m.askFresh(ctx, t, s, interval, early) })
 }
@@ -799,12 +805,15 @@ func (m *Monitor) readAcked() {
 		return
 	}
 	t.facts.SessionAcked = netcheck.No
-	// What left within the last round trip cannot be acknowledged yet.
-	now := m.hub.now()
-	if int(info.unacked) <= m.sess.sentSince(now-info.rtt*3/2-50*time.Millisecond) && info.lastAck < now-t.lost {
+	if now := m.hub.now(); m.ackedAll(info, now) && info.lastAck < now-t.lost {
 		t.facts.SessionAcked = netcheck.Yes
 		m.note(m.near(), m.s.Remote, netcheck.SeenOK, 0, "its kernel acknowledges what is sent")
 	}
+}
+
+// ackedAll reports whether the peer acknowledged all that it can have: not what left within the last round trip.
+func (m *Monitor) ackedAll(info tcpInfo, now time.Duration) bool {
+	return int(info.unacked) <= m.sess.sentSince(now-info.rtt*3/2-50*time.Millisecond)
 }
 
 // dialAgain sends a SYN beside the first: a lost one is sent again by the kernel only after a second. It also asks a
@@ -814,10 +823,16 @@ func (m *Monitor) dialAgain(now time.Duration) {
 	if t == nil || t.fresh != nil || t.local.Broken() {
 		return
 	}
-	if t.facts.Fresh == netcheck.Asked || t.facts.Proxied && t.facts.Tunnel == netcheck.NotAsked {
-		m.dialFresh(now)
-		if m.s.State == Suspect && !t.facts.Proxied && t.dials < 3 && m.wayRTT() >= longWay {
-			m.set(timerSecond, now+longWaySYN)
-		}
+	more := m.s.State == Suspect && m.wayRTT() >= longWay && t.dials+len(t.tunnels) < longWayAsk
+	switch {
+	case more && t.facts.Proxied && t.facts.Tunnel == netcheck.Asked:
+		t.hurry = true
+	case t.facts.Fresh == netcheck.Asked, t.facts.Proxied && t.facts.Tunnel == netcheck.NotAsked:
+	default:
+		return
+	}
+	m.dialFresh(now)
+	if more {
+		m.set(timerSecond, now+longWaySYN)
 	}
 }

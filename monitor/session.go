@@ -38,6 +38,7 @@ type tcpInfo struct {
 	lastAck time.Duration // since the last acknowledgement came
 	rtt     time.Duration
 	again   int // segments sent again so far, those of a loss that lasts left out
+	gaps    int // segments received so far behind one that was missing
 }
 
 // beat sends the next heartbeat. Nothing is sent while too much waits for an answer already.

@@ -169,6 +169,7 @@ func readTCPInfo(conn net.Conn) (info tcpInfo, ok bool) {
 			lastAck: time.Duration(ti.Last_ack_recv) * time.Millisecond,
 			rtt:     time.Duration(ti.Rtt) * time.Microsecond,
 			again:   int(ti.Total_retrans) - int(ti.Retransmits),
+			gaps:    int(ti.Rcv_ooopack), // since Linux 5.4
 		}
 		ok = true
 	})

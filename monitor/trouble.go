@@ -20,6 +20,8 @@ type trouble struct {
 	ended     time.Duration // when the peer ended the old session; 0 it did not
 	heldUp    bool          // it began because this program was not run, or the computer slept
 	lost      time.Duration // when the first unanswered question of the old session was sent; 0 none
+	gaps      int           // the kernel's count when the silence began, then as last read
+	heard     time.Duration // when the kernel was last known to have received what this program cannot read yet; 0 not
 	judgeAt   time.Duration // when the silence of the session has had its time; 0 it is not silent
 	confirmed time.Duration // when the cause that is shown was last found
 	round     time.Duration // when the present round of questions began
@@ -58,7 +60,7 @@ type trouble struct {
 }
 
 func (t *trouble) shift(by time.Duration) {
-	for _, at := range []*time.Duration{&t.confirmed, &t.ended, &t.lost, &t.judgeAt, &t.round, &t.askedAt, &t.freshAt, &t.freshOK, &t.unansweredSince, &t.tunnelAt, &t.aliveAt, &t.farAt} {
+	for _, at := range []*time.Duration{&t.confirmed, &t.ended, &t.lost, &t.heard, &t.judgeAt, &t.round, &t.askedAt, &t.freshAt, &t.freshOK, &t.unansweredSince, &t.tunnelAt, &t.aliveAt, &t.farAt} {
 		if *at != 0 {
 			*at += by
 		}
@@ -120,6 +122,10 @@ func (m *Monitor) silent(now, lost time.Duration) {
 		fmt.Sprintf("answer overdue for %v", (now-lost).Round(time.Millisecond)))
 	m.publish(StateEvent)
 	m.askAll(now)
+	if s := m.sess; s != nil {
+		info, _ := m.hub.sys.tcpInfo(s.conn)
+		t.gaps = info.gaps
+	}
 	t.judgeAt = m.judgeSilenceAt(lost, now)
 	m.set(timerDecide, t.judgeAt)
 	if s := m.sess; s != nil && s.proto == nil && !s.patient {
@@ -133,11 +139,11 @@ func (m *Monitor) silent(now, lost time.Duration) {
 // a moment: mostly it has, and then there is nothing to ask.
 func (m *Monitor) askAll(now time.Duration) {
 	m.dialFresh(now)
+	m.set(timerSecond, now+m.nextSYN())
 	if m.proxy != nil {
 		m.set(timerProbe, now+proxyFirst)
 		return
 	}
-	m.set(timerSecond, now+m.nextSYN())
 	m.probe(now)
 }
 
@@ -165,10 +171,15 @@ func (m *Monitor) silentEnd(now time.Duration) {
 // so on. The first of these that leaves when a short hole must be over is waited for, with its answer; on a way that loses
 // all the time one more.
 func (m *Monitor) judgeSilenceAt(lost, now time.Duration) time.Duration {
-	rtt, lossy := m.wayRTT(), false
-	if s := m.sess; s != nil {
+	rtt := m.wayRTT()
+	lossy := rtt >= longWay && m.shakyAt != 0 && now-m.shakyAt < shakyFor
+	if s := m.sess; s != nil && !lossy {
 		if info, ok := m.hub.sys.tcpInfo(s.conn); ok {
-			lossy = info.again >= lossyFrom && now-s.born < time.Duration(info.again)*lossyEvery
+			from := lossyFrom
+			if rtt >= longWay {
+				from = 1 // the retransmission has no second try before it counts
+			}
+			lossy = info.again+info.gaps >= from && now-s.born < time.Duration(info.again+info.gaps)*lossyEvery
 		}
 	}
 	wait := min(rtt+200*time.Millisecond, time.Second) // RFC 6298 with the least variance of Linux
@@ -181,6 +192,30 @@ func (m *Monitor) judgeSilenceAt(lost, now time.Duration) time.Duration {
 		sent += wait
 	}
 	return max(lost+sent+rtt+70*time.Millisecond, now+secondLook+rtt)
+}
+
+// stillHeard is until when a session is not silent for this program's ears only: its kernel hears acknowledgements of what
+// left after the lost beat, or data behind a gap, and TCP is about to repair the loss. 0 it hears nothing.
+func (m *Monitor) stillHeard(now time.Duration) time.Duration {
+	t, s := m.trouble, m.sess
+	if s.proto == nil || t.lost == 0 {
+		return 0
+	}
+	info, ok := m.hub.sys.tcpInfo(s.conn)
+	if !ok {
+		return 0
+	}
+	rtt := max(m.wayRTT(), info.rtt)
+	if info.gaps > t.gaps {
+		t.gaps, t.heard = info.gaps, now
+	}
+	if at := now - info.lastAck; at > t.lost+rtt+50*time.Millisecond && !m.ackedAll(info, now) {
+		t.heard = max(t.heard, at)
+	}
+	if t.heard == 0 {
+		return 0
+	}
+	return min(t.heard+m.s.Target.Interval+rtt+250*time.Millisecond, t.lost+lifePatience)
 }
 
 // wayRTT is the round trip of the way as it was last known, a second at most; 0 before any.
@@ -225,6 +260,10 @@ func (m *Monitor) decide(now time.Duration) {
 			m.set(timerDecide, s.lastByte+retransmits)
 			return
 		}
+		if until := m.stillHeard(now); now < until {
+			m.set(timerDecide, until)
+			return
+		}
 		if t.facts.Session == netcheck.Asked || t.facts.Session == netcheck.NotAsked {
 			t.facts.Session = netcheck.Silent
 		}
@@ -260,6 +299,9 @@ func (m *Monitor) decide(now time.Duration) {
 			patience = secondLook - 20*time.Millisecond // the session is the other witness
 		}
 		patience += min(t.freshTook, time.Second) // on a long way the answer takes its time
+		if t.freshTook >= longWay {
+			patience = max(patience, 3*min(t.freshTook, time.Second)) // a lost first beat is sent again when the next were acknowledged
+		}
 		until := t.freshAt + patience
 		if m.s.State == Connecting && !t.facts.HadSession {
 			until = max(until, t.round+firstAnswer)

@@ -54,6 +54,7 @@ type world struct {
 	gateway netcheck.Outcome // what the gateway says when asked
 	path    netcheck.PathAnswer
 	noInfo  bool // the kernel does not tell its view of a connection
+	gaps    int  // segments that it says it received behind one that was missing
 	held    time.Duration
 	ahead   time.Duration // CLOCK_BOOTTIME before CLOCK_MONOTONIC
 
@@ -521,7 +522,7 @@ func (c *conn) info() (tcpInfo, bool) {
 	if c.w.noInfo {
 		return tcpInfo{}, false
 	}
-	return tcpInfo{unacked: uint32(len(c.up.queue)), lastAck: time.Since(c.lastAck).Truncate(ms), rtt: 2 * c.w.oneWay}, true
+	return tcpInfo{unacked: uint32(len(c.up.queue)), lastAck: time.Since(c.lastAck).Truncate(ms), rtt: 2 * c.w.oneWay, gaps: c.w.gaps}, true
 }
 
 func (c *conn) hasInput() bool {

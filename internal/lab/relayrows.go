@@ -17,7 +17,8 @@ const longTrip = 300 * ms
 //   - leaving Up by one: an answer is not overdue before it could be there; the end of a session is told half of one later.
 //     What the kernel of this computer tells needs none.
 //   - Down by two. Of silence: a lost beat is sent again after TCP's RTO, one round trip and 200 ms, and the answer to that
-//     takes another. Of an end: the news half a round trip, and a fresh connection's refusal a whole one.
+//     takes another. Of an end: the news half a round trip, and a fresh connection's refusal a whole one. Behind a proxy by
+//     three: a tunnel has to be opened before anything can be asked.
 //   - a cause before connecting by one: the answer, or the silence of a question that one would be back to.
 //   - being back by two: a handshake and the first beat; a session that was never lost by one, its beat.
 func overLongWay(r Row) Row {
@@ -39,6 +40,9 @@ func overLongWay(r Row) Row {
 		grow(&r.Median, 1)
 		grow(&r.LeavesUp, 1)
 		grow(&r.Down, 2)
+		if r.way() != Direct {
+			grow(&r.Down, 1)
+		}
 		grow(&r.Back, 2)
 	}
 	return r
@@ -149,6 +153,7 @@ func RelayHarmlessRows(lasts time.Duration) []Harmless {
 		row(Direct, true, false)
 		row(HTTP, false, false)
 		row(SOCKS, false, false)
+		row(OutHTTP, false, false)
 	}
 	for _, none := range []bool{false, true} {
 		h := Harmless{Name: "round trip 300ms and a 300 ms hole now and then", Way: Direct, None: none, Prepare: relayAt(Direct, RoundTrip(longTrip)), Rest: 4 * time.Second}
