@@ -11,6 +11,7 @@ import (
 
 	"holdfast/internal/config"
 	"holdfast/monitor"
+	"holdfast/ui"
 )
 
 // addressFlags are the flags of every command that is given addresses instead of settings.
@@ -41,6 +42,9 @@ func (f *addressFlags) given(cmd *cobra.Command) (string, bool) {
 	}
 	return "", false
 }
+
+// addressHelp says what an address is.
+const addressHelp = "ADDRESS is host:port, or a URL such as redis://cache.example.net, which says the port, and the heartbeat where one is known."
 
 // complete offers fixed words for a flag.
 func complete(cmd *cobra.Command, flag string, words ...string) {
@@ -97,6 +101,12 @@ func (f *addressFlags) targets(cmd *cobra.Command, addresses []string) ([]monito
 	targets := make([]monitor.Target, 0, len(addresses))
 	for _, a := range addresses {
 		t := base
+		if p := ui.Understand(a); strings.Contains(a, "://") && p.Address != "" {
+			a = p.Address // without the login: whoever pastes a URL with a password shall not read it again
+			if f.heartbeat == "" && !line {
+				t.Heartbeat, t.Send, t.Expect = p.Heartbeat, p.Send, p.Expect
+			}
+		}
 		t.Name, t.Address = a, a
 		for n := 2; used[t.Name]; n++ {
 			t.Name = a + " (" + strconv.Itoa(n) + ")"
@@ -121,6 +131,9 @@ func addressError(address string, err error) error {
 	}
 	switch te.Field {
 	case "", "name", "address":
+		if strings.HasPrefix(te.Err.Error(), strconv.Quote(address)) {
+			return te.Err
+		}
 		return fmt.Errorf("%q: %w", address, te.Err)
 	}
 	return fmt.Errorf("--%s: %w", te.Field, te.Err)

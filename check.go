@@ -21,7 +21,7 @@ func (p *program) newCheck() *cobra.Command {
 		Use:   "check ADDRESS",
 		Short: "Try an address once, and name the hop that is broken",
 		Long: "Check opens one session to ADDRESS, with a heartbeat where one is given, and says within three seconds whether it\n" +
-			"works, or which hop is broken, why, and what to do.\n\n" + viaHelp + "\n\n" + exitHelp,
+			"works, or which hop is broken, why, and what to do.\n\n" + addressHelp + "\n\n" + viaHelp + "\n\n" + exitHelp,
 		Example: `  holdfast check gate.example.net:7000
   holdfast check --via http://proxy.example.net:3128 gate.example.net:7000
   holdfast check --send 'PING\r\n' --expect PONG localhost:6379 && echo fine`,

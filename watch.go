@@ -22,7 +22,7 @@ func (p *program) newWatch() *cobra.Command {
 		Short: "Watch addresses in this terminal",
 		Long: "Watch keeps a session to each address and shows how it stands, until it is told to end. Without an address it watches\n" +
 			"the targets of the settings, or without settings a demo server inside this program.\n\n" +
-			"On a terminal it draws; into a pipe it prints a line for each change; --json prints an object a line.\n\n" + viaHelp,
+			"On a terminal it draws; into a pipe it prints a line for each change; --json prints an object a line.\n\n" + addressHelp + "\n\n" + viaHelp,
 		Example: `  holdfast watch gate.example.net:7000
   holdfast watch --send 'PING\r\n' --expect PONG localhost:6379
   holdfast watch --via socks5://proxy.example.net gate.example.net:7000
