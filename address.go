@@ -20,7 +20,7 @@ type addressFlags struct {
 	interval                     time.Duration
 }
 
-func (f *addressFlags) add(cmd *cobra.Command) {
+func (f *addressFlags) add(p *program, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.via, "via", "direct", "the way there: direct, http://…, socks5://…, socks5h://… or system (see above)")
 	flags.StringVar(&f.heartbeat, "heartbeat", "", "none, echo or line (default: line with --send and --expect, else none)")
@@ -28,7 +28,7 @@ func (f *addressFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.expect, "expect", "", "line: what the answer contains, written like --send")
 	flags.DurationVar(&f.interval, "interval", 0, "time between heartbeats (default 500ms)")
 	complete(cmd, "heartbeat", "none", "echo", "line")
-	if err := cmd.RegisterFlagCompletionFunc("via", completeVia); err != nil {
+	if err := cmd.RegisterFlagCompletionFunc("via", p.completeVia); err != nil {
 		panic(err) // as in complete
 	}
 }
@@ -54,9 +54,10 @@ func complete(cmd *cobra.Command, flag string, words ...string) {
 }
 
 // completeVia offers the ways; behind a scheme the host follows without a space.
-func completeVia(_ *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+func (p *program) completeVia(_ *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	directive := cobra.ShellCompDirectiveNoFileComp
 	var offers []cobra.Completion
+	l := p.language("", p.getenv)
 	for _, way := range [][2]string{
 		{"direct", "the network's own way"},
 		{"http://", "an HTTP proxy"},
@@ -70,7 +71,7 @@ func completeVia(_ *cobra.Command, _ []string, begun string) ([]cobra.Completion
 		if strings.HasSuffix(way[0], "/") {
 			directive |= cobra.ShellCompDirectiveNoSpace
 		}
-		offers = append(offers, cobra.CompletionWithDesc(way[0], way[1]))
+		offers = append(offers, cobra.CompletionWithDesc(way[0], l.Help(way[1])))
 	}
 	return offers, directive
 }

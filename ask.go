@@ -11,6 +11,8 @@ import (
 
 	"holdfast/internal/config"
 	"holdfast/internal/control"
+	"holdfast/internal/wire"
+	"holdfast/ui"
 )
 
 // ask runs f with a client of the running Holdfast, and makes its refusals errors of the command line.
@@ -140,6 +142,7 @@ func quit(ctx context.Context, c *control.Client) error {
 // completeTargets offers the names of the running one's targets.
 func (p *program) completeTargets(cmd *cobra.Command, given []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var names []cobra.Completion
+	l := p.language("", p.getenv)
 	ctx, cancel := context.WithTimeout(cmd.Context(), time.Second)
 	defer cancel()
 	// An error leaves nothing to offer: a completion has no place to say why.
@@ -147,10 +150,22 @@ func (p *program) completeTargets(cmd *cobra.Command, given []string, _ string) 
 		s, err := c.Status(ctx)
 		for _, t := range s.Targets {
 			if !slices.Contains(given, t.Target) {
-				names = append(names, cobra.CompletionWithDesc(t.Target, t.State))
+				names = append(names, cobra.CompletionWithDesc(t.Target, stateWord(t, l)))
 			}
 		}
 		return err
 	})
 	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// stateWord is how a target stands, in a word.
+func stateWord(o wire.Object, l ui.Lang) string {
+	s, err := o.Snapshot()
+	switch {
+	case o.Stalled:
+		return ui.LookUnknown.Word(l)
+	case err != nil:
+		return o.State // of a newer version
+	}
+	return ui.LookOf(s.State).Word(l)
 }

@@ -38,7 +38,7 @@ func (p *program) newAutostart() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(p.out, autostartWords(s))
+			_, err = fmt.Fprintln(p.out, p.language("", p.getenv).Error(autostartWords(s)))
 			return err
 		},
 	}

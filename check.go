@@ -38,7 +38,7 @@ func (p *program) newCheck() *cobra.Command {
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	f.add(cmd)
+	f.add(p, cmd)
 	cmd.Flags().BoolVar(&p.json, "json", false, "one object")
 	return cmd
 }

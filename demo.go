@@ -45,6 +45,9 @@ func newDemo(lang ui.Lang) (*demo, error) {
 	}, nil
 }
 
+// call names the demo in the language that the person reads now. To the fleet it is another target then.
+func (d *demo) call(lang ui.Lang) { d.target.Name = lang.Say("demo.name") }
+
 func (d *demo) serve(ctx context.Context) error { return d.server.Serve(ctx, d.ln) }
 
 // now is which drill is on, and since when.

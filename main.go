@@ -12,9 +12,11 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"holdfast/ui"
 )
@@ -36,6 +38,7 @@ func run(args []string) int {
 	p := &program{out: os.Stdout, errs: os.Stderr, getenv: os.Getenv}
 	root := newRoot(p)
 	root.SetArgs(args)
+	p.completes(root, args)
 	cmd, err := root.ExecuteContextC(ctx)
 	return p.report(cmd, err)
 }
@@ -60,6 +63,8 @@ type program struct {
 	plain     bool
 	lang      string // "", "en", "zh"
 	socket    string // of the running Holdfast; "" the usual place
+
+	spoken atomic.Pointer[ui.Lang] // what the resident's settings say; nil: this is none
 }
 
 func newRoot(p *program) *cobra.Command {
@@ -75,13 +80,14 @@ func newRoot(p *program) *cobra.Command {
 			if len(args) == 0 {
 				return nil
 			}
-			msg := fmt.Sprintf("no command %q", veiled(args[0]))
+			name := veiled(args[0])
 			if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
-				msg += fmt.Sprintf("; did you mean %q?", s[0])
-			} else if strings.Contains(args[0], ":") {
-				msg += fmt.Sprintf("; to watch an address: holdfast watch %s", veiled(args[0]))
+				return usageError{fmt.Errorf("no command %q; did you mean %q?", name, s[0])}
 			}
-			return usageError{errors.New(msg)}
+			if strings.Contains(name, ":") {
+				return usageError{fmt.Errorf("no command %q; to watch an address: holdfast watch %s", name, name)}
+			}
+			return usageError{fmt.Errorf("no command %q", name)}
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.resident(cmd.Context(), f) },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -94,7 +100,7 @@ func newRoot(p *program) *cobra.Command {
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
 	all := root.PersistentFlags()
 	all.BoolVar(&p.plain, "plain", false, "no colours, no drawing characters, no redrawing: for screen readers and log files")
 	all.StringVar(&p.lang, "lang", "", "language, en or zh (default: the system's)")
@@ -119,7 +125,7 @@ func (p *program) report(cmd *cobra.Command, err error) int {
 	case errors.As(err, new(silentError)):
 		return status
 	}
-	l := p.language("", p.getenv)
+	l := p.reader()
 	fmt.Fprintf(p.errs, "holdfast: %s\n", printable(l.Error(err.Error())))
 	if status == exitUsage {
 		fmt.Fprintln(p.errs, strings.ReplaceAll(l.Help("Try '{a} --help'."), "{a}", cmd.CommandPath()))
@@ -145,6 +151,24 @@ func atMost(n int) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// flagError says what a flag takes, where pflag would say what a function of Go said of it.
+func flagError(err error) error {
+	var wrong *pflag.InvalidValueError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	flag := fmt.Sprintf("--%s %q", wrong.GetFlag().Name, wrong.GetValue())
+	switch wrong.GetFlag().Value.Type() {
+	case "bool":
+		return fmt.Errorf("%s: true or false was expected", flag)
+	case "int":
+		return fmt.Errorf("%s: a whole number was expected", flag)
+	case "duration":
+		return fmt.Errorf("%s: a length of time was expected, such as 500ms, 2s or 1h", flag)
+	}
+	return err
 }
 
 // printable keeps what came from outside (a file, a peer) from acting on the terminal; line breaks stay.

@@ -8,14 +8,25 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"holdfast/ui"
 )
 
-// The page names every command and every flag, and the formatter has nothing to say against it.
+// The page names every command and every flag in each language, and the formatter has nothing to say against it.
 func TestManual(t *testing.T) {
+	for l, want := range map[ui.Lang][]string{
+		ui.English: {".SH EXIT STATUS\n", "10  this computer\\(aqs link", "\n.SS holdfast check ADDRESS\n"},
+		ui.Chinese: {".SH 退出状态\n", "10  本机链路", "\n.SS holdfast check ADDRESS\n", "\n不\\:主\\:动\\:打"},
+	} {
+		t.Run(string(l), func(t *testing.T) { testManual(t, l, want) })
+	}
+}
+
+func testManual(t *testing.T, l ui.Lang, wanted []string) {
 	root := newRoot(&program{out: os.Stdout, errs: os.Stderr, getenv: func(string) string { return "" }})
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
-	text := manual(root, "1.2.3-x")
+	text := manual(root, "1.2.3-x", l)
 	var each func(c *cobra.Command)
 	each = func(c *cobra.Command) {
 		if c.Hidden || c.Name() == "help" {
@@ -36,15 +47,18 @@ func TestManual(t *testing.T) {
 		}
 	}
 	each(root)
-	for _, want := range []string{".TH HOLDFAST 1 \"\" \"Holdfast 1.2.3\\-x\"", ".SH EXIT STATUS\n", passwordVar, "10  this computer\\(aqs link", "http://USER@proxy"} {
+	for _, want := range append(wanted, ".TH HOLDFAST 1 \"\" \"Holdfast 1.2.3\\-x\"", passwordVar, "http://USER@proxy") {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in it", want)
 		}
 	}
-	if n := strings.Count(text, "this computer\\(aqs link"); n != 1 {
+	if n := strings.Count(text, wanted[1]); n != 1 {
 		t.Errorf("the exit statuses stand in it %d times", n)
 	}
 	for line := range strings.Lines(text) {
+		if words := strings.ReplaceAll(line, `\:`, ""); l == ui.Chinese && (leftovers.MatchString(strings.NewReplacer("holdfast", "", "_", " ").Replace(words)) && !hasHan(words)) {
+			t.Errorf("not Chinese: %q", line)
+		}
 		if strings.HasPrefix(line, "'") || strings.HasPrefix(line, ".") && !strings.HasPrefix(line, ".TH ") && strings.Count(line, " ") > 40 {
 			t.Errorf("a request by accident: %q", line)
 		}

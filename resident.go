@@ -44,7 +44,6 @@ func (f *residentFlags) add(cmd *cobra.Command) {
 // A resident is the one Holdfast of a user: engine, tray, control socket, and the window as its child.
 type resident struct {
 	p     *program
-	lang  atomic.Value // ui.Lang
 	store *config.Store
 	fleet *monitor.Fleet
 	made  time.Time // when fleet was: its beats are on a grid that begins there
@@ -102,7 +101,7 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 		quiet: f.background, made: time.Now(),
 	}
 	r.fleet = monitor.NewFleet(monitor.Options{Trace: traceSeconds, Logger: p.logger(), Beat: r.beat})
-	r.lang.Store(p.language(settings.Language, p.getenv))
+	r.speak(p.language(settings.Language, p.getenv))
 	r.child = &child{socket: ln.Addr().String(), say: p.say, getenv: p.getenv, find: findWindow}
 	ctx, r.end = context.WithCancel(ctx)
 	defer r.end()
@@ -317,6 +316,7 @@ func (r *resident) watch(current func() config.Settings) error {
 		return fmt.Errorf("settings: %w", err)
 	}
 	if s.Demo {
+		r.demo.call(r.p.language(s.Language, r.p.getenv))
 		targets = withDemo(r.demo, targets)
 	}
 	if err := r.fleet.Set(targets); err != nil {
@@ -338,13 +338,16 @@ func (r *resident) watch(current func() config.Settings) error {
 }
 
 // language is what the person reads now.
-func (r *resident) language() ui.Lang { return r.lang.Load().(ui.Lang) }
+func (r *resident) language() ui.Lang { return r.p.reader() }
+
+// speak changes it, for what is said on standard error too.
+func (r *resident) speak(l ui.Lang) { r.p.spoken.Store(&l) }
 
 // changed is told what the settings are, at the start and when they change, and what is wrong with the file.
 func (r *resident) changed(s config.Settings, err error) {
 	defer r.first.Do(func() { close(r.applied) })
 	if l := r.p.language(s.Language, r.p.getenv); l != r.language() {
-		r.lang.Store(l)
+		r.speak(l)
 		if r.tray != nil {
 			r.tray.Speak(l)
 		}
@@ -479,7 +482,7 @@ func (r *resident) printWithoutIcon(ctx context.Context) error {
 
 // say prints a message for the person who started this program, or for its log.
 func (p *program) say(format string, args ...any) {
-	fmt.Fprintf(p.errs, "holdfast: %s\n", printable(p.language("", p.getenv).Error(fmt.Sprintf(format, args...))))
+	fmt.Fprintf(p.errs, "holdfast: %s\n", printable(p.reader().Error(fmt.Sprintf(format, args...))))
 }
 
 // logger is where the parts report what is nobody's question: warnings only, on standard error.

@@ -20,6 +20,14 @@ func (p *program) language(settings string, getenv func(string) string) ui.Lang 
 	return ui.LangOf(getenv)
 }
 
+// reader is what the person reads who started this program, or looks into its log.
+func (p *program) reader() ui.Lang {
+	if l := p.spoken.Load(); l != nil {
+		return *l
+	}
+	return p.language("", p.getenv)
+}
+
 // onTerminal reports whether a person reads standard output.
 func (p *program) onTerminal() bool { return term.IsTerminal(int(p.out.Fd())) }
 

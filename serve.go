@@ -77,7 +77,7 @@ func (p *program) serve(ctx context.Context, address string, o responder.Options
 
 // printClient writes one event of one client, with one write.
 func (p *program) printClient(e responder.Event) error {
-	line := e.String()
+	line := e.Line(p.language("", p.getenv).Error)
 	if p.json {
 		b, err := json.Marshal(e)
 		if err != nil {

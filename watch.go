@@ -32,7 +32,7 @@ func (p *program) newWatch() *cobra.Command {
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	f.add(cmd)
+	f.add(p, cmd)
 	cmd.Flags().BoolVar(&p.json, "json", false, "one object a line for each change and each attempt")
 	cmd.Flags().BoolVar(&w.beats, "beats", false, "also report every heartbeat")
 	cmd.Flags().StringVar(&w.config, "config", "", "settings file (default: the user's)")

@@ -170,6 +170,7 @@ var installed = []string{
 	"share/icons/hicolor/64x64/apps/holdfast.png -rw-r--r--",
 	"share/icons/hicolor/scalable/apps/holdfast.svg -rw-r--r--",
 	"share/man/man1/holdfast.1 -rw-r--r--",
+	"share/man/zh_CN/man1/holdfast.1 -rw-r--r--",
 	"share/metainfo/net.holdfast.Holdfast.metainfo.xml -rw-r--r--",
 	"share/zsh/site-functions/_holdfast -rw-r--r--",
 }
@@ -264,6 +265,9 @@ func TestInstalledRuns(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(i.Dir, "share/man/man1/holdfast.1"))
 	if err != nil || !bytes.Contains(page, []byte(`Holdfast 1.2.3\-dev+abc1234`)) {
 		t.Errorf("the manual page is of another version (%v)", err)
+	}
+	if page, err := os.ReadFile(filepath.Join(i.dir, "share/man/zh_CN/man1/holdfast.1")); err != nil || !bytes.Contains(page, []byte(".SH 名称")) {
+		t.Errorf("the Chinese manual page is none (%v)", err)
 	}
 	end := i.start("--no-tray")
 	i.Do(i.program, "open")

@@ -458,10 +458,8 @@ func Explain(v netcheck.Verdict, s monitor.Snapshot, l Lang) Explanation {
 
 // upper makes the first letter a capital one when a word of ours, not a name, has come to stand there.
 func upper(s string) string {
-	for _, own := range []string{"the network adapter"} {
-		if strings.HasPrefix(s, own) {
-			return "T" + s[1:]
-		}
+	if strings.HasPrefix(s, English.Say("some.interface")) {
+		return "T" + s[1:]
 	}
 	return s
 }

@@ -248,7 +248,7 @@ func (s *Server) build() {
 			return err
 		}
 		if want.On == nil {
-			return badRequest(`{"on":true} or {"on":false} was expected`)
+			return badRequest("on: true or false was expected")
 		}
 		if s.SetAutostart == nil {
 			return unavailable("this Holdfast knows nothing of logins")

@@ -45,8 +45,11 @@ type Event struct {
 }
 
 // String is the event as one line of text for a terminal or a log, with local time.
-func (e Event) String() string {
-	who := "a client"
+func (e Event) String() string { return e.Line(func(english string) string { return english }) }
+
+// Line is String in another language: say is given each sentence that is in the line, in English.
+func (e Event) Line(say func(english string) string) string {
+	who := say("a client")
 	if e.Client.IsValid() {
 		who = e.Client.String()
 	}
@@ -69,12 +72,12 @@ func (e Event) String() string {
 	default:
 		what = e.Kind.String()
 	}
-	s := e.Time.Local().Format("2006-01-02 15:04:05.000") + " " + who + " " + what
+	s := e.Time.Local().Format("2006-01-02 15:04:05.000") + " " + who + " " + say(what)
 	if e.Why != "" {
-		s += " (" + e.Why + ")"
+		s += " (" + say(e.Why) + ")"
 	}
 	if e.Dropped > 0 {
-		s += fmt.Sprintf(" [%d events before this one were dropped]", e.Dropped)
+		s += " [" + say(fmt.Sprintf("%d events before this one were dropped", e.Dropped)) + "]"
 	}
 	return s
 }

@@ -223,7 +223,7 @@ func (h *historyPage) load() {
 			kept, err = c.History(ctx, control.HistoryQuery{Target: want.target, Since: since, Limit: mostOutages, Watched: true})
 		}
 		if err == nil {
-			r.raw, r.outages, r.watch, r.more, r.problem = kept.Outages, pastOutages(kept.Outages), watchOf(kept.Watched), kept.More, ui.Printable(kept.Problem, 300)
+			r.raw, r.outages, r.watch, r.more, r.problem = kept.Outages, pastOutages(kept.Outages), watchOf(kept.Watched), kept.More, problemText(kept.Problem, w.lang, 300)
 			r.work()
 		}
 		if ctx.Err() != nil {

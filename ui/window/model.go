@@ -605,6 +605,11 @@ func (m *model) reach(span time.Duration) {
 	nudge(m.poll)
 }
 
+// problemText puts what is wrong with a file, a mistake a line, into one line of words.
+func problemText(problem string, l ui.Lang, most int) string {
+	return ui.Printable(strings.ReplaceAll(strings.TrimSpace(l.Error(problem)), "\n", l.Say("path.space")), most)
+}
+
 // errorText puts what a request came back with into words.
 func errorText(err error, l ui.Lang) string {
 	var e *control.Error

@@ -269,7 +269,7 @@ func (s *settingsPage) fill(p prefs) {
 	s.place.set(s.w.say("settings.place", "text", ui.Printable(p.path, 300)))
 	s.problem.set(s.said)
 	if s.said == "" {
-		s.problem.set(ui.Printable(p.problem, 600))
+		s.problem.set(problemText(p.problem, s.w.lang, 600))
 	}
 	s.relay()
 }

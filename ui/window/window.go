@@ -290,7 +290,7 @@ func (w *Window) draw(s *screen) {
 		w.win.SetTitle(title)
 	}
 	if s.problem != "" && s.lost == "" {
-		w.detail.notice.set(ui.Printable(s.problem, 200))
+		w.detail.notice.set(problemText(s.problem, w.lang, 200))
 	} else if w.noticeAt == 0 {
 		w.detail.notice.set(s.hint())
 	}
