@@ -18,6 +18,7 @@ import (
 // neutral is what stands in English for everybody, and why. A file is named, or the beginning of a text.
 var neutral = map[string]string{
 	"internal/lab/":                       "for tests",
+	"internal/desktest/":                  "for tests",
 	"scripts/":                            "for tests",
 	"assets/internal/":                    "draws the icons while this is developed",
 	"internal/control/metrics.go":         "metrics and their help are English by custom: dashboards of others name them",

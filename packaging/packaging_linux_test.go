@@ -266,7 +266,7 @@ func TestInstalledRuns(t *testing.T) {
 	if err != nil || !bytes.Contains(page, []byte(`Holdfast 1.2.3\-dev+abc1234`)) {
 		t.Errorf("the manual page is of another version (%v)", err)
 	}
-	if page, err := os.ReadFile(filepath.Join(i.dir, "share/man/zh_CN/man1/holdfast.1")); err != nil || !bytes.Contains(page, []byte(".SH 名称")) {
+	if page, err := os.ReadFile(filepath.Join(i.Dir, "share/man/zh_CN/man1/holdfast.1")); err != nil || !bytes.Contains(page, []byte(".SH 名称")) {
 		t.Errorf("the Chinese manual page is none (%v)", err)
 	}
 	end := i.start("--no-tray")
