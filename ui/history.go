@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"holdfast/monitor"
 	"holdfast/netcheck"
@@ -493,20 +494,24 @@ func (i *Incident) Affected(l Lang) string {
 	return l.Say("hop.shared", "n", strconv.Itoa(len(i.Targets)))
 }
 
+// byteOrderMark tells a spreadsheet that the text is UTF-8: without it Excel takes Chinese names for something else.
+const byteOrderMark = "\ufeff"
+
 // WriteCSV writes one line an outage, the newest first, after RFC 4180: for a spreadsheet, which must not take a name or
-// an answer from outside for a formula. Times are RFC 3339 in UTC; what lasts has no end.
+// an answer from outside for a formula. Times are UTC, in a form that spreadsheets know as one; what lasts has no end.
 func WriteCSV(w io.Writer, outages []PastOutage, now time.Time) error {
 	b := bufio.NewWriter(w)
+	_, _ = b.WriteString(byteOrderMark) // the error stays
 	c := csv.NewWriter(b)
 	c.UseCRLF = true
-	_ = c.Write([]string{"target", "start", "end", "seconds", "cause", "hop", "also", "attempts", "interface", "gateway", "proxy", "evidence"})
+	_ = c.Write([]string{"target", "start (UTC)", "end (UTC)", "seconds", "cause", "hop", "also", "attempts", "interface", "gateway", "proxy", "evidence"})
 	sorted := slices.Clone(outages)
 	slices.SortStableFunc(sorted, func(a, b PastOutage) int { return b.Start.Compare(a.Start) })
 	for _, o := range sorted {
 		v := &o.Verdict
 		end, until := "", now
 		if !o.End.IsZero() {
-			end, until = o.End.UTC().Format(time.RFC3339Nano), o.End
+			end, until = o.End.UTC().Format(time.DateTime), o.End
 		}
 		gateway := ""
 		if v.Gateway.IsValid() {
@@ -517,10 +522,10 @@ func WriteCSV(w io.Writer, outages []PastOutage, now time.Time) error {
 			also = append(also, string(a))
 		}
 		for _, e := range v.Evidence {
-			evidence = append(evidence, strings.TrimSpace(e.Time.UTC().Format(time.RFC3339)+" "+string(e.Hop)+" "+e.Where+" "+orElse(e.Saw, string(e.Seen))))
+			evidence = append(evidence, strings.TrimSpace(e.Time.UTC().Format(time.DateTime)+" "+string(e.Hop)+" "+e.Where+" "+orElse(e.Saw, string(e.Seen))))
 		}
 		row := []string{
-			o.Target, o.Start.UTC().Format(time.RFC3339Nano), end, strconv.FormatFloat(max(until.Sub(o.Start), 0).Seconds(), 'f', 3, 64),
+			o.Target, o.Start.UTC().Format(time.DateTime), end, strconv.FormatFloat(max(until.Sub(o.Start), 0).Seconds(), 'f', 3, 64),
 			string(v.Cause), string(v.Hop), strings.Join(also, " "), strconv.Itoa(o.Attempts), v.Interface, gateway, o.Proxy, strings.Join(evidence, "; "),
 		}
 		for i := range row {
@@ -535,10 +540,11 @@ func WriteCSV(w io.Writer, outages []PastOutage, now time.Time) error {
 	return b.Flush()
 }
 
-// cell keeps a spreadsheet from working out what begins like a formula (OWASP, "CSV injection").
+// cell keeps a spreadsheet from working out what begins like a formula, the wide forms of its signs included (OWASP, "CSV
+// injection").
 func cell(s string) string {
 	s = Printable(s, 4000)
-	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
+	if first, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, " ")); strings.ContainsRune("=+-@＝＋－＠", first) {
 		return "'" + s
 	}
 	return s

@@ -203,6 +203,14 @@ func TestDaysOfTheTimeline(t *testing.T) {
 }
 
 func TestCSVIsWhatASpreadsheetCanRead(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "office": "office", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "＝1+1": "'＝1+1", "  =1+1": "'  =1+1",
+		"\t=1+1": `\x09=1+1`, "\r=1": `\x0d=1`, "a=b": "a=b", "\xff=": `\xff=`,
+	} {
+		if got := cell(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
 	evil := past("=HYPERLINK(\"http://192.0.2.9\")", netcheck.ServerClosed, at(1, 0, 0), at(1, 1, 0))
 	evil.Verdict.Evidence = []netcheck.Evidence{{Time: at(1, 0, 0), Hop: netcheck.HopServer, Where: "a,b", Saw: "said \"no\"\r\nand more\x1b[31m"}}
 	lasts := past("Büro", netcheck.CauseNone, at(2, 0, 0), time.Time{})
@@ -210,17 +218,20 @@ func TestCSVIsWhatASpreadsheetCanRead(t *testing.T) {
 	if err := WriteCSV(&b, []PastOutage{evil, lasts}, at(2, 0, 1)); err != nil {
 		t.Fatal(err)
 	}
+	if text, marked := strings.CutPrefix(b.String(), "\ufeff"); !marked || !strings.HasPrefix(text, "target,start (UTC),") {
+		t.Errorf("begins %.40q", b.String())
+	}
 	rows, err := csv.NewReader(&b).ReadAll()
 	if err != nil || len(rows) != 3 {
 		t.Fatalf("%v, %d rows", err, len(rows))
 	}
-	if got := strings.Join(rows[1], "|"); got != "Büro|2026-11-18T00:00:00Z||60.000||||0||||" {
+	if got := strings.Join(rows[1], "|"); got != "Büro|2026-11-18 00:00:00||60.000||||0||||" {
 		t.Errorf("what lasts: %s", got)
 	}
 	if got := rows[2][0]; !strings.HasPrefix(got, "'=") {
 		t.Errorf("a formula: %s", got)
 	}
-	if got := rows[2][11]; got != `2026-11-17T00:00:00Z server a,b said "no"\x0d\x0aand more\x1b[31m` {
+	if got := rows[2][11]; got != `2026-11-17 00:00:00 server a,b said "no"\x0d\x0aand more\x1b[31m` {
 		t.Errorf("evidence: %s", got)
 	}
 }

@@ -171,6 +171,17 @@ type shade struct {
 	rect *canvas.Rectangle
 }
 
+// newShade returns it with the panel that a dialog stands on.
+func newShade(p *palette) (*shade, *canvas.Rectangle) {
+	s := &shade{rect: box(p.shade, 0)}
+	s.ExtendBaseWidget(s)
+	panel := box(p.surface, 12)
+	if p == &dark {
+		panel.StrokeColor, panel.StrokeWidth = p.line, 1
+	}
+	return s, panel
+}
+
 func (s *shade) Tapped(*fyne.PointEvent) {}
 func (s *shade) CreateRenderer() fyne.WidgetRenderer {
 	return widget.NewSimpleRenderer(s.rect)
@@ -183,12 +194,7 @@ func (d *dialog) rebuild() {
 	if d.overlay != nil {
 		overlays.Remove(d.overlay)
 	}
-	d.shade = &shade{rect: box(p.shade, 0)}
-	d.shade.ExtendBaseWidget(d.shade)
-	d.panel = box(p.surface, 12)
-	if p == &dark {
-		d.panel.StrokeColor, d.panel.StrokeWidth = p.line, 1
-	}
+	d.shade, d.panel = newShade(p)
 	title := "button.add"
 	if d.old != "" {
 		title = "dialog.edit"

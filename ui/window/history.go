@@ -545,7 +545,7 @@ func (h *historyPage) pickExport() {
 	})
 }
 
-// save writes the outages that are listed into a new file, and says where.
+// save writes the outages that are listed into a file that the person names.
 func (h *historyPage) save(kind string) {
 	r, w := h.rec, h.w
 	if r == nil {
@@ -565,18 +565,8 @@ func (h *historyPage) save(kind string) {
 		}
 	}
 	now := w.now()
-	w.wg.Go(func() {
-		path, err := export(downloads(), "holdfast-"+now.Format("2006-01-02"), kind, raw, outages, now)
-		if w.ctx.Err() != nil {
-			return
-		}
-		fyne.Do(func() {
-			if err != nil {
-				w.notice(w.say("export.failed", "text", ui.Printable(rootOf(err).Error(), 200)))
-				return
-			}
-			w.notice(w.say("export.done", "text", ui.Printable(path, 300)))
-		})
+	w.saveAs(freeName(downloads(), "holdfast-"+now.Format("2006-01-02"), "."+kind), func(path string, replace bool) error {
+		return export(path, replace, kind, raw, outages, now)
 	})
 }
 

@@ -3,11 +3,13 @@ package window
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -186,23 +188,40 @@ func TestOutagesAreExported(t *testing.T) {
 	dir := t.TempDir()
 	raw := aWeek()
 	outages := pastOutages(raw)
-	for _, c := range []struct{ kind, want, has string }{
-		{"csv", "out.csv", "Office gateway,2026-11-21T02:00:47Z,2026-11-21T03:36:47Z,5760.000,path-lost,path,server-unreachable,3,eth0,192.0.2.1,,"},
-		{"csv", "out-2.csv", "target,start,end"},
-		{"json", "out.json", `{"id":8,"target":"Office gateway","start":"2026-11-21T02:00:47.000000Z"`},
+	out := freeName(dir, "out", ".csv")
+	for _, c := range []struct {
+		path    string
+		replace bool
+		kind    string
+		err     error
+		has     string
+	}{
+		{out, false, "csv", nil, "Office gateway,2026-11-21 02:00:47,2026-11-21 03:36:47,5760.000,path-lost,path,server-unreachable,3,eth0,192.0.2.1,,"},
+		{out, false, "json", fs.ErrExist, "Office gateway,2026"},
+		{out, true, "json", nil, `{"id":8,"target":"Office gateway","start":"2026-11-21T02:00:47.000000Z"`},
+		{filepath.Join(dir, "link"), true, "csv", nil, "Office gateway,2026"},
+		{filepath.Join(dir, "missing", "out"), false, "csv", fs.ErrNotExist, ""},
+		{filepath.Join(dir, "missing", "out"), true, "csv", fs.ErrNotExist, ""},
+		{dir, true, "csv", syscall.EISDIR, ""},
 	} {
-		path, err := export(dir, "out", c.kind, raw, outages, noon)
-		if err != nil || filepath.Base(path) != c.want {
-			t.Errorf("%s: %q, %v", c.want, path, err)
-			continue
+		if filepath.Base(c.path) == "link" {
+			if err := os.Symlink(out, c.path); err != nil {
+				t.Fatal(err)
+			}
 		}
-		data, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(data), c.has) {
-			t.Errorf("%s: %v, without %q", c.want, err, c.has)
+		err := export(c.path, c.replace, c.kind, raw, outages, noon)
+		if !errors.Is(err, c.err) {
+			t.Errorf("%s %s %v: %v, want %v", c.path, c.kind, c.replace, err, c.err)
+		}
+		if data, err := os.ReadFile(out); c.has != "" && (err != nil || !strings.Contains(string(data), c.has)) {
+			t.Errorf("%s %s %v: %v, without %q", c.path, c.kind, c.replace, err, c.has)
 		}
 	}
-	if _, err := export(filepath.Join(dir, "missing"), "out", "csv", raw, outages, noon); err == nil {
-		t.Error("a folder that is not there takes a file")
+	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 2 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if got := freeName(dir, "out", ".csv"); got != filepath.Join(dir, "out-2.csv") {
+		t.Errorf("the next one: %s", got)
 	}
 	full := fullDisk{}
 	if err := write(full, "csv", raw, outages, noon); !errors.Is(err, errFull) {

@@ -88,6 +88,9 @@ func (c combo) write(l ui.Lang) string {
 	return strings.Join(append(parts, name), " + ")
 }
 
+// asks reports whether something stands before the window that has the keyboard.
+func (w *Window) asks() bool { return w.dialog != nil || w.menu != nil || w.saver != nil }
+
 // listenToKeys makes the shortcuts work. While a dialog is open they do nothing: it has keys of its own.
 func (w *Window) listenToKeys() {
 	canvas := w.win.Canvas()
@@ -107,7 +110,7 @@ func (w *Window) listenToKeys() {
 			}
 			keys := &desktop.CustomShortcut{KeyName: c.key, Modifier: mod}
 			w.hotkeys.AddShortcut(keys, func(fyne.Shortcut) {
-				if w.dialog == nil && w.menu == nil {
+				if !w.asks() {
 					s.do(w)
 				}
 			})
@@ -115,7 +118,7 @@ func (w *Window) listenToKeys() {
 		}
 	}
 	canvas.SetOnTypedKey(func(k *fyne.KeyEvent) {
-		if w.dialog != nil || w.menu != nil {
+		if w.asks() {
 			return
 		}
 		if do := plain[k.Name]; do != nil && k.Name != "" {
@@ -127,7 +130,7 @@ func (w *Window) listenToKeys() {
 		}
 	})
 	canvas.SetOnTypedRune(func(r rune) {
-		if r == '?' && w.dialog == nil && w.menu == nil {
+		if r == '?' && !w.asks() {
 			w.turn(tabShortcuts)
 		}
 	})

@@ -44,6 +44,7 @@ type Window struct {
 	tipBox   *fyne.Container
 	root     *fyne.Container
 	dialog   *dialog
+	saver    *saver
 	narrow   bool
 	inDetail bool // narrow: the detail is open, not the list
 	size     fyne.Size
@@ -56,17 +57,19 @@ type Window struct {
 	ownScale bool // a person has set Fyne's scale
 	noticeAt int  // counts notices, so that an old timer does not clear a new one
 
-	ctx   context.Context
-	wg    sync.WaitGroup // requests under way
-	now   func() time.Time
-	fixed *palette // tests: whatever the desktop says; nil: as the desktop has it
+	ctx context.Context
+	wg  sync.WaitGroup // requests under way
+	now func() time.Time
+	// choose asks by a dialog of the desktop where a file is to be saved: choosePlace.
+	choose func(ctx context.Context, parent, title, dir, name string) (string, error)
+	fixed  *palette // tests: whatever the desktop says; nil: as the desktop has it
 }
 
 // New builds the window in app, over what dial reaches. Dial is called until it succeeds once. Lang is the language
 // until the settings name another.
 func New(app fyne.App, dial func() (Client, error), l ui.Lang) *Window {
 	app.Settings().SetTheme(look{})
-	w := &Window{app: app, lang: l, model: newModel(dial, l, time.Now()), ctx: context.Background(), now: time.Now,
+	w := &Window{app: app, lang: l, model: newModel(dial, l, time.Now()), ctx: context.Background(), now: time.Now, choose: choosePlace,
 		tab: tabNow, past: wanted{period: week}, comfort: comfort{scale: 1}, ownScale: os.Getenv(scaleVar) != ""}
 	w.win = app.NewWindow("Holdfast")
 	w.win.SetPadded(false)
@@ -229,6 +232,9 @@ func (w *Window) build() {
 	}
 	if w.dialog != nil {
 		w.dialog.rebuild()
+	}
+	if w.saver != nil && w.saver.overlay != nil {
+		w.saver.rebuild()
 	}
 }
 

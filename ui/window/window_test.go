@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"io/fs"
 	"iter"
 	"math"
 	"net/netip"
@@ -283,6 +284,7 @@ func newDesk(t testing.TB, v fyne.ThemeVariant, l ui.Lang, size fyne.Size, snaps
 	d.give(snaps...)
 	d.Window = New(app, func() (Client, error) { return client, nil }, l)
 	app.Settings().SetTheme(variant{v: v})
+	d.Window.choose = func(context.Context, string, string, string, string) (string, error) { return "", errNoChooser }
 	d.Window.now = func() time.Time { return d.clock }
 	d.model.now = d.Window.now
 	d.Window.fixed = paletteOf(v)
@@ -293,6 +295,9 @@ func newDesk(t testing.TB, v fyne.ThemeVariant, l ui.Lang, size fyne.Size, snaps
 	t.Cleanup(func() {
 		if d.dialog != nil {
 			d.dialog.close()
+		}
+		if d.saver != nil {
+			d.saver.close()
 		}
 		cancel()
 		d.wg.Wait()
@@ -566,6 +571,13 @@ func TestGoldenPictures(t *testing.T) {
 			d.opensHistory(aWeek(), keptMinutes(12))
 			d.find()
 			d.detail.past.outages.toggle(1)
+		}},
+		{"export-exists-dark", theme.VariantDark, ui.English, fyne.NewSize(640, 480), fiveTargets(), func(d *desk) {
+			d.opensHistory(aWeek(), keptMinutes(12))
+			d.held(func() {
+				d.saveAs("/home/me/Downloads/holdfast-2026-11-21.csv", func(string, bool) error { return fs.ErrExist })
+			})
+			d.held(d.saver.submit)
 		}},
 		{"menu-dark-zh", theme.VariantDark, ui.Chinese, fyne.NewSize(900, 560), broken, func(d *desk) { d.showMenu(d.detail.menu) }},
 		{"add-dark", theme.VariantDark, ui.English, fyne.NewSize(1000, 720), fiveTargets(), func(d *desk) { d.addTarget() }},
