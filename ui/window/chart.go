@@ -102,6 +102,15 @@ func (c *chart) show(key string, points []ui.Point, bands []band, now time.Time,
 	}
 }
 
+// wear changes the colours.
+func (c *chart) wear(p *palette) {
+	c.p = p
+	if c.size.Width > 0 {
+		c.place()
+		c.raster.Refresh()
+	}
+}
+
 // ceiling is the top of the scale: the least of 1, 2, 4, 6, 8, 10 … that holds the largest round trip, and half of it is a
 // round number too.
 func ceiling(largest time.Duration) time.Duration {
@@ -120,6 +129,9 @@ func (c *chart) largest() time.Duration {
 		if !p.Time.Before(c.begin()) {
 			most = max(most, p.Max)
 		}
+	}
+	if len(c.bands) > 0 {
+		most += most * 2 / 5 // their words stand above the line
 	}
 	return ceiling(most)
 }

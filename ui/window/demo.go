@@ -221,7 +221,7 @@ func (d *demoPage) place(x, y, width, strip float32) float32 {
 	setVisible(d.mode != "" || d.look != ui.LookUp, d.heal)
 	y += 36
 	columns := 4
-	if width < 700 {
+	if width < 620 {
 		columns = 2
 	}
 	if width < 330 {

@@ -35,7 +35,7 @@ func newVerdict(w *Window) *verdict {
 	v := &verdict{
 		w: w, look: ui.LookUnknown + 1, ground: box(color.Transparent, 12), track: box(color.Transparent, 2), fill: box(p.accent, 2),
 		icon:     &canvas.Image{FillMode: canvas.ImageFillStretch},
-		sentence: newParagraph(fontVerdict, p.text, 3), remedy: newParagraph(fontBody, p.text, 8), also: newParagraph(fontSmall, p.muted, 3),
+		sentence: newParagraph(fontVerdict, p.text, 5), remedy: newParagraph(fontBody, p.text, 8), also: newParagraph(fontSmall, p.muted, 3),
 		big: newLabel(fontFigure, p.text), since: newLabel(fontSmall, p.muted), count: newLabel(fontBody, p.text),
 	}
 	v.big.Alignment, v.since.Alignment = fyne.TextAlignTrailing, fyne.TextAlignTrailing
@@ -116,7 +116,7 @@ func (v *verdict) place(x, y, width float32) float32 {
 		v.box.Resize(fyne.NewSize(width, h))
 		return h
 	}
-	v.sentence.font, v.remedy.font, v.ground.CornerRadius = fontVerdict, fontBody, 12
+	v.remedy.font, v.ground.CornerRadius = fontBody, 12
 	// A plain state stands at the margin of the page; the ground of a tinted one reaches 12 beyond it on either side.
 	left, right := float32(0), width
 	inset := float32(0)
@@ -133,7 +133,12 @@ func (v *verdict) place(x, y, width float32) float32 {
 	v.big.place(right-inset-figures, 21, figures, 32)
 	v.since.place(right-inset-figures, 57, figures, 16)
 	room := right - inset - figures - 24 - text
-	h := 21 + v.sentence.place(text, 21, room, 32)
+	heading, leading := fontVerdict, float32(32)
+	if len(wrap(v.sentence.whole, room, heading, 4)) > 3 { // a long address in a small window
+		heading, leading = fontName, 24
+	}
+	v.sentence.write(heading)
+	h := 21 + v.sentence.place(text, 21, room, leading)
 	h += 3
 	h += v.remedy.place(text, h, min(620, room), 21)
 	if v.also.whole != "" {
@@ -164,7 +169,8 @@ func (v *verdict) place(x, y, width float32) float32 {
 }
 
 func (v *verdict) placeNarrow(width float32) float32 {
-	v.sentence.font, v.remedy.font, v.ground.CornerRadius = fontName, fontTable, 10
+	v.sentence.write(fontName)
+	v.remedy.font, v.ground.CornerRadius = fontTable, 10
 	v.big.font.size, v.big.TextSize = 16, 16
 	put(v.icon, 13, 11, 20, 20)
 	figure := v.big.font.width(v.big.whole) + 1
@@ -243,6 +249,15 @@ func (t *table) show(head, note, none string, rows []tableRow, numbers bool) boo
 	return relay
 }
 
+// wear changes the colours.
+func (t *table) wear(p *palette) {
+	t.p = p
+	t.head.paint(p.text)
+	for _, r := range t.rows {
+		r[2].paint(p.text)
+	}
+}
+
 // place lays out as many rows as fit into the height, and returns the height used.
 func (t *table) place(x, y, width, height float32) float32 {
 	t.head.place(x, y, width, 28)
@@ -304,8 +319,8 @@ type detail struct {
 	notice   *label
 	page     *fyne.Container
 	scroll   *container.Scroll
-	veil     *canvas.Rectangle // over all that is old
-	old      *label
+	old      *label  // says that what is below is old
+	dated    bool    // and it is
 	pageRoom float32 // height of the window that the page has
 	least    float32 // height that the page needs
 
@@ -364,7 +379,7 @@ func newDetail(w *Window) *detail {
 	p := w.p
 	d := &detail{
 		w: w, ground: box(p.surface, 0), line: box(p.line, 0), title: newLabel(fontName, p.text), single: newLabel(fontSmall, p.muted),
-		notice: newLabel(fontSmall, p.muted), veil: box(color.Transparent, 0), old: newLabel(fontSmall, p.tone(ui.LookUnknown).ink),
+		notice: newLabel(fontSmall, p.muted), old: newLabel(fontSmall, p.tone(ui.LookUnknown).ink),
 		name: newLabel(fontName, p.text), address: newLabel(fontTable, p.muted), band: newVerdict(w), strip: newStrip(p), rule: box(p.line, 0),
 		chartHead: newText(w.say("head.rtt"), fontHead, p.text),
 		chart:     newChart(p, w.lang), table: newTable(p), fine: newParagraph(fontSmall, p.muted, 6),
@@ -393,7 +408,7 @@ func newDetail(w *Window) *detail {
 
 	objects := []fyne.CanvasObject{d.name.Text, d.address.Text, d.pause, d.copy, d.edit, d.band.box, d.strip, d.rule, d.chartHead.Text, d.reach, d.chart}
 	objects = append(objects, d.table.objects...)
-	objects = append(objects, d.fine.box, d.demo.box, d.empty.box, d.veil, d.old.Text)
+	objects = append(objects, d.fine.box, d.demo.box, d.empty.box, d.old.Text)
 	d.page = container.New(column{
 		min:    func() fyne.Size { return fyne.NewSize(0, d.least) },
 		layout: d.placePage,
@@ -434,6 +449,9 @@ func (d *detail) show(s *screen) {
 	relay := mode != d.mode || old == nil || (old.lost == "") != (s.lost == "") || old.own != s.own || (old.chosen < 0) != (s.chosen < 0)
 	d.mode = mode
 	title, single := s.view.Name, s.single
+	if title == "" {
+		title = "Holdfast"
+	}
 	if open := d.pages[d.w.tab]; open != nil {
 		open.show(s)
 		title, single = d.w.say(d.w.tab), ""
@@ -463,9 +481,8 @@ func (d *detail) showTarget(s *screen, mode pageMode) bool {
 	for _, b := range []*button{d.pause, d.footPause, d.footGo, d.band.reconnect} {
 		b.enable(s.lost == "")
 	}
-	relay = d.name.whole != v.Name || relay
-	d.name.set(v.Name)
-	d.address.set(v.Address)
+	relay = d.name.set(v.Name) || relay
+	relay = d.address.set(v.Address) || relay
 	band := v
 	if mode == pageDemo && !tinted(v.Look) { // the page has its own title then
 		band.Sentence, band.Remedy = s.lang.Say("demo.title"), s.lang.Tell("demo.title")
@@ -477,6 +494,17 @@ func (d *detail) showTarget(s *screen, mode pageMode) bool {
 	d.footCount.set(v.Countdown)
 	if d.footGo.Visible() != canReconnect(v) {
 		relay = true
+	}
+	if dated := s.lost != ""; dated != d.dated {
+		d.dated = dated
+		p := d.w.p
+		if dated {
+			p = p.past()
+		}
+		d.strip.wear(p)
+		d.chart.wear(p)
+		d.table.wear(p)
+		d.chartHead.paint(p.text)
 	}
 	strip := stripOf(&v, s.lang, d.w.p.surface)
 	strip.narrow, strip.low = d.w.narrow, d.w.narrow && d.size.Height < 420
@@ -553,8 +581,13 @@ func (d *detail) layout(size fyne.Size) {
 	if d.narrow() {
 		top = 44
 		put(d.back, 4, 4, buttonHeight, buttonHeight)
+		left := float32(36)
+		if d.w.bare() && d.w.tab == tabNow { // there is nothing to go back to
+			d.back.Hide()
+			left = 20
+		}
 		single := d.single.font.width(d.single.whole) + 1
-		d.title.place(36, 0, max(size.Width-36-56-single-12, 40), 44)
+		d.title.place(left, 0, max(size.Width-left-56-single-12, 40), 44)
 		d.single.place(size.Width-48-single, 0, single, 44)
 		put(d.menu, size.Width-44, 4, buttonHeight, buttonHeight)
 		if (d.mode == pageTarget || d.mode == pageDemo) && d.w.tab == tabNow {
@@ -621,7 +654,7 @@ func (d *detail) run(width, height float32) float32 {
 	d.demo.box.Hide()
 	d.empty.box.Hide()
 	lost := d.shown != nil && d.shown.lost != ""
-	setVisible(lost && target, d.veil, d.old.Text)
+	setVisible(lost && target, d.old.Text)
 	setVisible(target, d.table.objects[:3]...)
 	if !target {
 		setVisible(false, d.table.objects[3:]...)
@@ -654,13 +687,18 @@ func (d *detail) run(width, height float32) float32 {
 			right -= b.width() + 14
 		}
 		room := right - margin
-		nameWidth := min(d.name.font.width(d.name.whole)+1, room*0.7)
-		d.name.place(margin, 22, nameWidth, 24)
-		d.address.place(margin+nameWidth+12, 22, max(room-nameWidth-12, 0), 24)
+		nameWidth := d.name.font.width(d.name.whole) + 1
+		d.name.place(margin, 22, min(nameWidth, room), 24)
 		y = 64
+		if nameWidth+12+d.address.font.width(d.address.whole) <= room {
+			d.address.place(margin+nameWidth+12, 22, room-nameWidth-12, 24)
+		} else { // on a line of its own
+			d.address.place(margin, 46, inner, 20)
+			y = 76
+		}
 	}
 	bandHeight := d.band.place(margin, y, inner)
-	veil := y + bandHeight
+	below := y + bandHeight
 	switch {
 	case d.narrow() && d.size.Height < 420:
 		y += bandHeight
@@ -685,7 +723,6 @@ func (d *detail) run(width, height float32) float32 {
 	y += 24
 	put(d.rule, margin, y, inner, 1)
 	y += 20
-	chartTop := y
 	const fineLeading = 18
 	fine := d.fine.height(inner, fineLeading)
 	setVisible(fine > 0, d.fine.box) // what it said before must not stay
@@ -715,13 +752,8 @@ func (d *detail) run(width, height float32) float32 {
 	}
 	y += 20
 	if lost {
-		veilColor := d.w.p.surface
-		veilColor.A = 0x99 // what is below shows through at 40 %
-		d.veil.FillColor = veilColor
-		put(d.veil, 0, veil, width, max(height, y)-veil)
 		d.old.set(d.w.say("window.old"))
-		d.old.place(margin, chartTop-24, inner, 20)
-		d.old.place(margin, veil+4, inner, 18)
+		d.old.place(margin, below+4, inner, 18)
 	}
 	return y
 }

@@ -84,14 +84,20 @@ type dialog struct {
 	head    *label
 	said    *paragraph
 	strip   *strip
+	brief   bool // there is little room for the trial
+	words   string
+	more    *paragraph // the rest of it, below the fields
+	below   *strip
 	again   *button
-	remove  *button
-	cancelB *button
-	save    *button
-	problem *paragraph
-	page    *fyne.Container
-	scroll  *container.Scroll
-	inner   float32
+
+	fewWords string
+	remove   *button
+	cancelB  *button
+	save     *button
+	problem  *paragraph
+	page     *fyne.Container
+	scroll   *container.Scroll
+	inner    float32
 }
 
 func (w *Window) addTarget() {
@@ -253,19 +259,20 @@ func (d *dialog) rebuild() {
 	d.box = box(p.background, 10)
 	d.head = newLabel(fontHead, p.text)
 	d.said = newParagraph(fontTable, p.muted, 4)
-	d.strip = newStrip(p)
+	d.strip, d.below = newStrip(p), newStrip(p)
+	d.more = newParagraph(fontTable, p.muted, 8)
 	d.again = newButton(p, quiet, w.say("button.try"), "", func() { d.try() })
 	d.remove = newButton(p, quiet, w.say("button.remove"), "", d.removeTarget)
 	d.cancelB = newButton(p, outlined, w.say("button.cancel"), "", d.close)
 	d.save = newButton(p, primary, w.say("button.save"), "", d.submit)
 	d.problem = newParagraph(fontSmall, p.tone(ui.LookDown).ink, 3)
-	objects = append(objects, d.labels["way"].Text, d.ways, d.wayHint.Text, d.means.box, d.offer, d.labels["heartbeat"].Text, d.segs, d.hint.Text, d.box, d.head.Text, d.said.box, d.strip)
+	objects = append(objects, d.labels["way"].Text, d.ways, d.wayHint.Text, d.means.box, d.offer, d.labels["heartbeat"].Text, d.segs, d.hint.Text, d.more.box, d.below)
 	d.page = container.New(column{
 		min:    func() fyne.Size { return fyne.NewSize(0, d.run(d.inner)) },
 		layout: func(s fyne.Size) { d.run(s.Width) },
 	}, objects...)
 	d.scroll = container.NewVScroll(d.page)
-	d.overlay = container.New(column{layout: d.place}, d.shade, d.panel, d.title.Text, d.scroll, d.problem.box, d.again, d.remove, d.cancelB, d.save)
+	d.overlay = container.New(column{layout: d.place}, d.shade, d.panel, d.title.Text, d.scroll, d.box, d.head.Text, d.said.box, d.strip, d.problem.box, d.again, d.remove, d.cancelB, d.save)
 	overlays.Add(d.overlay)
 	d.overlay.Resize(w.win.Canvas().Size())
 	d.refresh()
@@ -288,16 +295,28 @@ func (d *dialog) place(size fyne.Size) {
 	if problem > 0 {
 		problem += 8
 	}
-	content := d.run(d.inner)
-	const top, foot = 72, 64
-	height := min(top+content+problem+foot, size.Height-2*12)
+	top, foot := float32(72), float32(64)
+	if size.Height < lowDialog {
+		top, foot = 48, 58
+	}
+	// The fields scroll where there is no room for all; what became of the trial is always in sight.
+	room := size.Height - 2*12 - top - foot - problem
+	d.brief = false
+	fields, trial := d.run(d.inner), d.trial(0, 0, d.inner)
+	if fields+trial > room && room-trial < 190 {
+		d.brief = true
+		fields, trial = d.run(d.inner), d.trial(0, 0, d.inner)
+	}
+	shown := min(fields, room-trial)
+	height := top + shown + trial + problem + foot
 	x, y := round((size.Width-width)/2), round((size.Height-height)/2)
 	put(d.panel, x, y, width, height)
-	d.title.place(x+pad, y+22, d.inner, 40)
-	put(d.scroll, x+pad-8, y+top, d.inner+16, height-top-foot-problem)
-	d.page.Resize(fyne.NewSize(d.inner+16, max(content, height-top-foot-problem)))
+	d.title.place(x+pad, y+top-50, d.inner, 40)
+	put(d.scroll, x+pad-8, y+top, d.inner+16, shown)
+	d.page.Resize(fyne.NewSize(d.inner+16, max(fields, shown)))
+	d.trial(x+pad, y+top+shown, d.inner)
 	d.problem.place(x+pad, y+height-foot-problem+4, d.inner, 16)
-	by := y + height - foot + 14
+	by := y + height - foot + (foot-buttonHeight)/2
 	left := x + pad - 12
 	put(d.again, left, by, d.again.width(), buttonHeight)
 	if d.again.Visible() {
@@ -400,17 +419,39 @@ func (d *dialog) run(width float32) float32 {
 		}
 	}
 	y += 4
-	// The trial.
+	setVisible(d.brief && d.seen, d.more.box, d.below)
+	if d.brief && d.seen {
+		y += d.more.place(x, y, width, 18) + 8
+		put(d.below, x, y, width, d.below.height())
+		y += d.below.height()
+	}
+	return y
+}
+
+// lowDialog: a window that is lower has no line to spare.
+const lowDialog = 480
+
+// trial lays out what has become of the trial and returns its height. Where there is little room it says the most important
+// only; the rest stands below the fields.
+func (d *dialog) trial(x, y, width float32) float32 {
 	top := y
+	d.said.set(d.words)
+	if d.brief {
+		d.said.set(d.fewWords)
+	}
 	d.head.place(x+12, y+12, width-24, 28)
 	headWidth := d.head.font.width(d.head.whole)
-	if two {
+	switch {
+	case d.brief:
+		d.head.place(x+4, y+6, width-8, 20)
+		y += 26 + d.said.place(x+4, y+26, width-8, 18) - 6
+	case width >= 440:
 		y += 16 + max(d.said.place(x+12+headWidth+20, y+16, width-44-headWidth, 20), 24)
-	} else {
+	default:
 		y += 40
 		y += d.said.place(x+12, y, width-24, 18)
 	}
-	if d.seen {
+	if d.seen && !d.brief {
 		d.strip.Show()
 		put(d.strip, x, y+2, width, d.strip.height())
 		y += d.strip.height() + 2
@@ -419,7 +460,7 @@ func (d *dialog) run(width float32) float32 {
 		y += 12
 	}
 	put(d.box, x-8, top, width+16, y-top+8)
-	return y + 14
+	return y - top + 14
 }
 
 // changed: a field says something else. What was tried no longer counts; soon it is tried again.
@@ -711,7 +752,7 @@ func (d *dialog) refresh() {
 	default:
 		d.save.enable(false)
 	}
-	said := ""
+	said, few := "", ""
 	switch d.state {
 	case untried:
 		d.head.set(w.say("dialog.try"))
@@ -739,6 +780,7 @@ func (d *dialog) refresh() {
 		d.head.set(w.say("dialog.failed"))
 		if d.seen {
 			said = strings.TrimSpace(d.view.Sentence + w.say("path.space") + d.view.Remedy + " " + d.view.Also)
+			few = d.view.Sentence
 		}
 	}
 	d.head.paint(w.p.text)
@@ -748,11 +790,14 @@ func (d *dialog) refresh() {
 	case failed:
 		d.head.paint(w.p.tone(ui.LookDown).ink)
 	}
-	d.said.set(said)
+	d.words, d.fewWords = said, orElse(few, said)
+	d.more.set(strings.TrimSpace(d.view.Remedy + " " + d.view.Also))
 	if d.seen {
 		v := stripOf(&d.view, w.lang, w.p.background)
 		v.narrow = d.inner < 440
 		d.strip.show(v)
+		v.ground = w.p.surface
+		d.below.show(v)
 	}
 	setVisible(d.state == worked || d.state == failed, d.again)
 	setVisible(d.old != "", d.remove)

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 	"regexp"
+	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
@@ -159,6 +160,9 @@ func wrap(s string, width float32, f font, most int) []string {
 		case end > 0:
 		case last > 0:
 			end = last
+			if i := strings.LastIndexAny(s[:last], "./:-_"); i > 0 && f.width(s[:i+1]) > width/2 {
+				end = i + 1 // an address is torn where it has a joint
+			}
 		default:
 			_, end = utf8.DecodeRuneInString(s)
 		}
@@ -219,6 +223,13 @@ func (p *paragraph) set(s string) bool {
 	}
 	p.whole, p.width = s, 0
 	return true
+}
+
+// write changes the font; place lays it out.
+func (p *paragraph) write(f font) {
+	if f != p.font {
+		p.font, p.width = f, 0
+	}
 }
 
 // place breaks the text to the width and returns the height that it takes.

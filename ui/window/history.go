@@ -413,13 +413,14 @@ func (h *historyPage) run(width float32) float32 {
 		columns = 2
 	}
 	part := (inner + 24) / float32(columns)
+	const high = 84
 	for i := range h.figures {
-		x, top := margin+float32(i%columns)*part, y+float32(i/columns)*84
+		x, top := margin+float32(i%columns)*part, y+float32(i/columns)*high
 		h.figures[i].head.place(x, top, part-24, 16)
 		h.figures[i].big.place(x, top+16, part-24, 36)
 		h.figures[i].small.place(x, top+52, part-24, 16)
 	}
-	y += float32(len(h.figures)/columns)*84 + 4
+	y += float32(len(h.figures)/columns)*high + 4
 	put(h.rules[0], margin, y, inner, 1)
 	y += 16
 

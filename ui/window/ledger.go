@@ -159,7 +159,7 @@ func (l *ledger) unfold(width float32) {
 	p := l.p
 	left := float32(128)
 	if width < 560 {
-		left = 96
+		left = 112
 	}
 	y := float32(6)
 	lines := detailsOf(l.rows[l.open], l.now, l.w.lang)

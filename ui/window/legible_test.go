@@ -1,11 +1,9 @@
 package window
 
 import (
-	"fmt"
 	"image"
 	"image/color"
 	"testing"
-	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -51,102 +49,66 @@ func texts(o fyne.CanvasObject, at fyne.Position, clip image.Rectangle, out *[]s
 }
 
 // ground is the colour that most of a part of the picture has: letters cover less than half of where they stand.
-func ground(img image.Image, at image.Rectangle) color.NRGBA {
+func ground(img *image.NRGBA, at image.Rectangle) color.NRGBA {
 	count := map[color.NRGBA]int{}
-	var most color.NRGBA
+	var most, last color.NRGBA
+	run := 0
 	for y := at.Min.Y; y < at.Max.Y; y++ {
-		for x := at.Min.X; x < at.Max.X; x++ {
-			c := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
-			if count[c]++; count[c] > count[most] {
-				most = c
+		for i := img.PixOffset(at.Min.X, y); i < img.PixOffset(at.Max.X, y); i += 4 {
+			c := color.NRGBA{img.Pix[i], img.Pix[i+1], img.Pix[i+2], 0xff}
+			if c == last {
+				run++
+				continue
 			}
+			count[last] += run
+			last, run = c, 1
+		}
+	}
+	count[last] += run
+	for c, n := range count {
+		if n > count[most] {
+			most = c
 		}
 	}
 	return most
 }
 
-// legible checks that every text that is seen has a contrast of 4.5 : 1 against what it stands on (WCAG 2, 1.4.3), however
-// the two came together. It returns how many there are. What lies under a veil is no longer true and is shown so on
-// purpose; the band above it says it in words.
-func (d *desk) legible() int {
-	d.t.Helper()
-	n, wrong := d.read()
-	if len(wrong) > 0 {
-		// A trial in a dialog may have ended between the picture and the look at its texts.
-		time.Sleep(200 * time.Millisecond)
-		n, wrong = d.read()
+// seen are the texts that can be seen whole: those in what lies over the window, where there is such a thing. What is below
+// it cannot be reached, and is mostly covered.
+func (d *desk) seen(bounds image.Rectangle) []seenText {
+	var all []seenText
+	if top := d.win.Canvas().Overlays().Top(); top != nil {
+		texts(top, fyne.Position{}, bounds, &all)
+	} else {
+		texts(d.win.Content(), fyne.Position{}, bounds, &all)
 	}
-	for _, w := range wrong {
-		d.t.Error(w)
-	}
-	return n
+	return all
 }
 
-// read takes a picture and returns how many texts are seen in it, and what is wrong with them.
-func (d *desk) read() (n int, wrong []string) {
-	img := d.win.Canvas().Capture()
-	var veiled []image.Rectangle
-	for _, v := range []*canvas.Rectangle{d.detail.veil, d.list.veil} {
-		if v.Visible() {
-			at := d.app.Driver().AbsolutePositionForObject(v)
-			veiled = append(veiled, image.Rect(int(at.X), int(at.Y), int(at.X+v.Size().Width), int(at.Y+v.Size().Height)))
-		}
+// legible checks that every text in a picture of the window has a contrast of 4.5 : 1 against what it stands on (WCAG 2,
+// 1.4.3), however the two came together.
+func (d *desk) legible(img *image.NRGBA) {
+	d.t.Helper()
+	all := d.seen(img.Rect)
+	if len(all) == 0 {
+		d.t.Error("no text was found")
 	}
-	var seen []seenText
-	if top := d.win.Canvas().Overlays().Top(); top != nil {
-		texts(top, fyne.Position{}, img.Bounds(), &seen) // what is below it cannot be reached, and is mostly covered
-	} else {
-		texts(d.win.Content(), fyne.Position{}, img.Bounds(), &seen)
-	}
-	for _, s := range seen {
-		under := false
-		for _, v := range veiled {
-			under = under || s.at.Overlaps(v) && s.text != d.detail.old.Text
-		}
-		if under {
-			continue
-		}
-		n++
+	for _, s := range all {
 		ink := color.NRGBAModel.Convert(s.text.Color).(color.NRGBA)
 		on := ground(img, s.at)
 		if got := contrast(laidOver(ink, on), on); got < 4.5 {
-			wrong = append(wrong, fmt.Sprintf("%q at %v: %.2f : 1, %v on %v", s.text.Text, s.at.Min, got, ink, on))
+			d.t.Errorf("%q at %v: %.2f : 1, %v on %v", s.text.Text, s.at.Min, got, ink, on)
 		}
 		if s.text.TextSize < 12 {
-			wrong = append(wrong, fmt.Sprintf("%q has %v, nothing is to be smaller than 12", s.text.Text, s.text.TextSize))
+			d.t.Errorf("%q has %v, nothing is to be smaller than 12", s.text.Text, s.text.TextSize)
 		}
 	}
-	return n, wrong
 }
 
 // laidOver is what a colour that shows what is below it looks like there.
 func laidOver(c, ground color.NRGBA) color.NRGBA {
 	mix := func(a, b uint8) uint8 { return uint8((int(a)*int(c.A) + int(b)*(255-int(c.A)) + 127) / 255) }
 	return color.NRGBA{mix(c.R, ground.R), mix(c.G, ground.G), mix(c.B, ground.B), 0xff}
-}
-
-// legibleBoth is legible in this theme and in the other one.
-func (d *desk) legibleBoth() {
-	d.t.Helper()
-	if d.legible() == 0 {
-		d.t.Error("no text was found")
-	}
-	if d.win.Canvas().Overlays().Top() != nil {
-		return // it keeps the theme in which it was opened
-	}
-	v := theme.VariantDark
-	if d.fixed == &dark {
-		v = theme.VariantLight
-	}
-	d.held(func() {
-		d.app.Settings().SetTheme(variant{v: v})
-		d.fixed = paletteOf(v)
-		d.build()
-		d.draws()
-	})
-	if d.legible() == 0 {
-		d.t.Error("no text was found in the other theme")
-	}
 }
 
 // The check finds what cannot be read.

@@ -160,7 +160,6 @@ type list struct {
 	wanted string // what the filter says
 
 	ground, foot *canvas.Rectangle
-	veil         *canvas.Rectangle // over what is old
 	title        *label
 	sum          *sumLine
 	none         *label
@@ -177,10 +176,6 @@ func newList(w *Window) *list {
 		w: w, ground: box(p.background, 0), foot: box(p.line, 0), title: newText("Holdfast", fontName, p.text),
 		none: newLabel(fontTable, p.muted),
 	}
-	veil := p.background
-	veil.A = 0x99 // what is below shows through at 40 %
-	l.veil = box(veil, 0)
-	l.veil.Hide()
 	l.sum = newSumLine(p, w.nextBroken)
 	l.add = newButton(p, quiet, w.say("button.add"), signPlus, w.addTarget)
 	l.plus = newButton(p, bare, "", signPlus, w.addTarget)
@@ -196,14 +191,13 @@ func newList(w *Window) *list {
 		layout: func(s fyne.Size) { l.placeRows(s) },
 	})
 	l.scroll = container.NewVScroll(l.column)
-	l.box = container.New(column{layout: l.layout}, l.ground, l.title.Text, l.sum, l.plus, l.menu, l.filter, l.scroll, l.none.Text, l.veil, l.foot, l.add)
+	l.box = container.New(column{layout: l.layout}, l.ground, l.title.Text, l.sum, l.plus, l.menu, l.filter, l.scroll, l.none.Text, l.foot, l.add)
 	return l
 }
 
 // show draws the rows. They keep the order of the settings: nothing jumps under the pointer.
 func (l *list) show(s *screen) {
 	l.sum.say(s.sum, len(s.broken) > 0)
-	setVisible(s.lost != "", l.veil)
 	changed := len(s.rows) != len(l.keys)
 	for i := 0; !changed && i < len(s.rows); i++ {
 		changed = s.rows[i].key != l.keys[i]
@@ -386,7 +380,6 @@ func (l *list) layout(size fyne.Size) {
 		l.none.Show()
 	}
 	put(l.scroll, 0, y, size.Width, max(bottom-y, 0))
-	put(l.veil, 0, y, size.Width, max(bottom-y, 0))
 }
 
 // A sumLine says how many are broken; a click goes to the next broken one.

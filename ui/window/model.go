@@ -482,6 +482,7 @@ func (m *model) screen(now time.Time) (*screen, time.Duration) {
 		}
 		if s.lost != "" {
 			v.Countdown = "" // nobody counts any more
+			v.Row, v.Short, v.Figure = l.Say("row.unknown"), "", ""
 		} else if name == chosen {
 			sooner(stays)
 		} else if stays > 5*time.Second && (v.Look == ui.LookUp || v.Look == ui.LookPaused) {
@@ -507,7 +508,7 @@ func (m *model) screen(now time.Time) (*screen, time.Duration) {
 			paused++
 		}
 		snaps, views = append(snaps, snap), append(views, v)
-		s.rows = append(s.rows, rowView{key: name, name: v.Name, second: v.Row, short: v.Short, figure: v.Figure, look: v.Look})
+		s.rows = append(s.rows, rowView{key: name, name: v.Name, second: v.Row, short: v.Short, figure: v.Figure, look: s.rowLook(v.Look)})
 	}
 	n, count := strconv.Itoa, l.Say
 	switch {
@@ -528,7 +529,7 @@ func (m *model) screen(now time.Time) (*screen, time.Duration) {
 	default:
 		s.sum = count("sum.ok", "n", n(up))
 	}
-	if broken > 0 {
+	if broken > 0 && s.lost == "" {
 		s.single = l.Say("sum.one-of", "m", n(broken), "n", n(len(views)))
 	}
 	if s.chosen < 0 {
@@ -548,6 +549,14 @@ func (m *model) screen(now time.Time) (*screen, time.Duration) {
 	}
 	m.tables(s)
 	return s, until
+}
+
+// rowLook is the look of a row: nothing is known of any while the resident does not answer.
+func (s *screen) rowLook(k ui.Look) ui.Look {
+	if s.lost != "" {
+		return ui.LookUnknown
+	}
+	return k
 }
 
 // tables fills in attempts and outages, the newest first.

@@ -398,7 +398,6 @@ func (s *settingsPage) run(width float32) float32 {
 		y += 44
 	}
 	inner := min(width-2*margin, 720)
-	beside := inner >= 520 // the control stands beside its name
 	for _, g := range s.groups {
 		g.head.place(margin, y, inner, 28)
 		y += 34
@@ -414,6 +413,7 @@ func (s *settingsPage) run(width float32) float32 {
 			if r.one != nil {
 				control = min(r.one.segs.MinSize().Width, inner)
 			}
+			beside := inner-control-24 >= 200 // the control stands beside its name
 			if beside {
 				words = inner - control - 24
 			}

@@ -3,6 +3,7 @@ package window
 import (
 	"image/color"
 	"strconv"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -16,7 +17,7 @@ import (
 const (
 	stripFirst = 58  // from the left to the first centre
 	stripStep  = 160 // the widest step from centre to centre
-	stripFew   = 104 // below this step only the broken hop and its neighbours say where they are
+	stripFew   = 104 // below this step only the broken hop says where it is
 	stripFold  = 72  // below this step hops fold into pills
 	stripAbove = 44  // room above the centre line: half the halo, a pill of shared targets
 	stripTiny  = 37  // the same in a low window
@@ -67,6 +68,7 @@ type strip struct {
 	size    fyne.Size
 	objects []fyne.CanvasObject
 	seen    []seenLabel
+	plain   int // how many stations say what was seen there
 	legs    []*label
 }
 
@@ -98,10 +100,26 @@ func (s *strip) show(v stripView) {
 	s.Refresh()
 }
 
+// wear changes the colours.
+func (s *strip) wear(p *palette) {
+	s.p = p
+	if s.size.Width > 0 {
+		s.draw()
+		s.Refresh()
+	}
+}
+
 // words puts the changed words in place; false when one of them has no place yet.
 func (s *strip) words() bool {
 	for _, one := range s.seen {
-		one.text.set(s.view.stations[one.station].Seen)
+		text := s.view.stations[one.station].Seen
+		if one.text.font.width(text) > one.text.box.Width {
+			return false // its neighbours have to leave it more
+		}
+		one.text.set(text)
+	}
+	if len(s.seen) != s.plain {
+		return false // of what takes two lines, all may be elsewhere
 	}
 	if len(s.legs) != s.view.nlegs && !s.folds() {
 		return false
@@ -238,7 +256,7 @@ func (s *strip) draw() {
 	if len(stops) == 0 {
 		return
 	}
-	p, y := s.p, float32(stripAbove)
+	y := float32(stripAbove)
 	if s.view.low {
 		y = stripTiny
 	}
@@ -264,44 +282,14 @@ func (s *strip) draw() {
 	}
 	for i, st := range stops {
 		s.station(st, x(i), y)
-		where := st.Where
-		if step < stripFew && len(stops) > 3 && (broken < 0 || i < broken-1 || i > broken+1) {
-			where = ""
-		}
-		width := step - 10
-		if len(stops) == 1 {
-			width = stripStep
-		}
-		if i == 0 || i == len(stops)-1 {
-			width = min(width, 2*x(0))
-		}
-		ink, weight := p.muted, fontSmall
-		switch st.Mark {
-		case ui.OK:
-			ink = p.tone(ui.LookUp).ink
-		case ui.Broken:
-			ink, weight = p.tone(ui.LookDown).ink, fontSmallB
-		}
-		name := p.text
-		if st.Mark == ui.NotAsked {
-			name = p.muted
-		}
-		s.word(st.Label, fontHead, name, x(i), y+48, width)
-		if st.folded > 0 {
-			s.word(st.Seen, fontSmall, p.muted, x(i), y+66, width)
-			continue
-		}
-		line := y + 84
-		if where == "" {
-			line = y + 66
-		} else {
-			s.word(where, fontSmall, p.muted, x(i), y+66, width)
-		}
-		s.seen = append(s.seen, seenLabel{st.index, s.word(st.Seen, weight, ink, x(i), line, width)})
-		if st.When != "" && s.view.dated() {
-			s.word(st.When, fontSmall, p.muted, x(i), line+whenHeight+2, width)
+	}
+	s.plain = 0
+	for _, st := range stops {
+		if st.folded == 0 && st.Seen != "" {
+			s.plain++
 		}
 	}
+	s.under(stops, broken, x, y, step)
 	if !s.folds() {
 		for i, leg := range s.view.legs[:s.view.nlegs] {
 			at := y + 112
@@ -314,6 +302,159 @@ func (s *strip) draw() {
 			s.leg(leg, x(leg.From), x(leg.To), at)
 		}
 	}
+}
+
+// A cell is a word under a stop.
+type cell struct {
+	text string
+	font font
+	ink  color.NRGBA
+}
+
+// under writes what stands under the stops, in four lines: name, where, what was seen, when. Where room is short only the
+// broken hop says where it is, or none does; what was seen then takes two lines.
+func (s *strip) under(stops []stop, broken int, x func(int) float32, y, step float32) {
+	if len(stops) == 1 {
+		step = stripStep
+	}
+	var lines [4][]cell
+	var single []int
+	for keep := keepAll; ; keep++ {
+		if keep == keepAll && step < stripFew && len(stops) > 3 {
+			continue
+		}
+		lines, single = s.lines(stops, broken, step, keep)
+		if keep == keepNone || !cutOff(lines, stops, step, 2*x(0)) {
+			break
+		}
+	}
+	for n, line := range lines {
+		widths := wordWidths(line, step, 2*x(0))
+		for i, c := range line {
+			if c.text == "" {
+				continue
+			}
+			word := s.word(c.text, c.font, c.ink, x(i), y+48+18*float32(n), widths[i])
+			if n == single[i] && stops[i].folded == 0 {
+				s.seen = append(s.seen, seenLabel{stops[i].index, word})
+			}
+		}
+	}
+}
+
+// Which hops say where they are.
+const (
+	keepAll = iota
+	keepBroken
+	keepNone
+)
+
+// lines are the four lines under the stops, and for each stop that with what was seen there; -1 where that takes two.
+func (s *strip) lines(stops []stop, broken int, step float32, keep int) (lines [4][]cell, single []int) {
+	p := s.p
+	for i := range lines {
+		lines[i] = make([]cell, len(stops))
+	}
+	single = make([]int, len(stops))
+	for i, st := range stops {
+		where := st.Where
+		if keep == keepNone || keep == keepBroken && i != broken {
+			where = ""
+		}
+		ink, weight := p.muted, fontSmall
+		switch {
+		case st.folded > 0:
+		case st.Mark == ui.OK:
+			ink = p.tone(ui.LookUp).ink
+		case st.Mark == ui.Broken:
+			ink, weight = p.tone(ui.LookDown).ink, fontSmallB
+		}
+		name := p.text
+		if st.Mark == ui.NotAsked {
+			name = p.muted
+		}
+		lines[0][i] = cell{st.Label, fontHead, name}
+		at := 1
+		if where != "" {
+			lines[1][i] = cell{where, fontSmall, p.muted}
+			at = 2
+		}
+		lines[at][i] = cell{st.Seen, weight, ink}
+		single[i] = at
+		if at == 1 && weight.width(st.Seen) > step-wordGap {
+			if first, second := halves(st.Seen, step-wordGap, weight); second != "" {
+				lines[1][i].text, lines[2][i] = first, cell{second, weight, ink}
+				at, single[i] = 2, -1
+			}
+		}
+		if st.When != "" && s.view.dated() {
+			lines[at+1][i] = cell{st.When, fontSmall, p.muted}
+		}
+		if st.Hop == netcheck.HopLink && st.folded == 0 && len(stops) > 1 && fontHead.width(st.Label) > step-wordGap {
+			lines[0][i].text = s.view.lang.Say("hop.link.tight")
+		}
+	}
+	return lines, single
+}
+
+// cutOff reports whether a word would be cut other than an address, which is too long for any strip now and then.
+func cutOff(lines [4][]cell, stops []stop, step, outer float32) bool {
+	for n, line := range lines {
+		widths := wordWidths(line, step, outer)
+		for i, c := range line {
+			address := n == 1 && c.text == stops[i].Where && (stops[i].Hop == netcheck.HopServer || stops[i].Hop == netcheck.HopProxy)
+			if c.text != "" && !address && c.font.width(c.text) > widths[i] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// halves breaks a text into two lines: behind its comma, else so that they are about as long. The second is empty where
+// even two lines have no room.
+func halves(text string, width float32, f font) (first, second string) {
+	for _, comma := range []string{", ", "，"} {
+		if a, b, ok := strings.Cut(text, comma); ok && f.width(a+comma) <= width && f.width(b) <= width {
+			return trimRight(a + comma), b
+		}
+	}
+	for w := f.width(text) / 2; w <= width; w += 4 {
+		if lines := wrap(text, w, f, 3); len(lines) == 2 {
+			return lines[0], lines[1]
+		}
+	}
+	return text, ""
+}
+
+// wordGap is what stays free between the words of neighbours at least.
+const wordGap = 10
+
+// wordWidths gives each word of a line what it needs, as far as its neighbours leave it that; the outer ones have so much at
+// most as the edge of the strip leaves them.
+func wordWidths(line []cell, step, outer float32) []float32 {
+	widths := make([]float32, len(line))
+	for i, c := range line {
+		if c.text != "" {
+			widths[i] = c.font.width(c.text) + 1
+		}
+	}
+	last := len(line) - 1
+	widths[0], widths[last] = min(widths[0], outer), min(widths[last], outer)
+	fair := step - wordGap
+	for i := range last {
+		a, b := &widths[i], &widths[i+1]
+		switch {
+		case *a+*b <= 2*fair:
+		case *a <= fair:
+			*b = 2*fair - *a
+		case *b <= fair:
+			*a = 2*fair - *b
+		default:
+			*a, *b = fair, fair
+		}
+	}
+	return widths
 }
 
 func (s *strip) add(o ...fyne.CanvasObject) { s.objects = append(s.objects, o...) }
@@ -415,7 +556,7 @@ func (s *strip) station(st stop, x, y float32) {
 		q.place(bx-10, by-10, 20, 20)
 		s.add(q.Text)
 	}
-	if st.Shared > 1 {
+	if st.Shared > 1 && !s.view.low { // in a low window the band says it, and has its room
 		text := newText(s.view.lang.Say("hop.shared", "n", strconv.Itoa(st.Shared)), fontSmall, p.text)
 		w := text.font.width(text.whole)
 		top := y - radius - 12 - 20

@@ -58,6 +58,17 @@ var (
 	}
 )
 
+// past is the palette of what is no longer known to hold: no colour claims a state there, and all of it can be read. What
+// has the palette keeps its shapes.
+func (p *palette) past() *palette {
+	o := *p
+	o.text, o.calm = p.muted, p.line
+	for i := range o.tones {
+		o.tones[i] = tone{ink: p.muted, tint: p.sunken, solid: p.tones[ui.LookPaused].solid}
+	}
+	return &o
+}
+
 func paletteOf(v fyne.ThemeVariant) *palette {
 	if v == theme.VariantDark {
 		return &dark

@@ -238,6 +238,11 @@ func (w *Window) build() {
 	}
 }
 
+// bare reports whether there is nothing to list: a narrow window shows at once what can be done about it.
+func (w *Window) bare() bool {
+	return w.narrow && w.shown != nil && !w.shown.waiting && w.shown.lost == "" && len(w.shown.rows) == 0
+}
+
 func (w *Window) listWidth() float32 {
 	switch {
 	case w.narrow:
@@ -260,8 +265,9 @@ func (w *Window) layout(size fyne.Size) {
 		w.detail.show(w.shown)
 	}
 	if narrow {
-		setVisible(w.inDetail, w.detail.box)
-		setVisible(!w.inDetail, w.list.box)
+		detail := w.inDetail || w.bare()
+		setVisible(detail, w.detail.box)
+		setVisible(!detail, w.list.box)
 		w.divider.Hide()
 		put(w.list.box, 0, 0, size.Width, size.Height)
 		put(w.detail.box, 0, 0, size.Width, size.Height)
@@ -285,9 +291,13 @@ func (w *Window) draw(s *screen) {
 		w.build()
 		return
 	}
+	bare := w.bare()
 	w.shown = s
 	w.list.show(s)
 	w.detail.show(s)
+	if bare != w.bare() {
+		w.relay()
+	}
 	title := "Holdfast"
 	if s.view.Name != "" {
 		title = s.view.Name + " – Holdfast"
