@@ -485,7 +485,7 @@ func (d *dialog) changed(key string) {
 	d.problem.set("")
 	if err == nil {
 		round := d.round
-		d.timer = time.AfterFunc(tryAfter, func() {
+		d.timer = time.AfterFunc(d.w.rest, func() {
 			fyne.Do(func() {
 				if d.round == round && d.w.dialog == d {
 					d.try()

@@ -295,7 +295,7 @@ func (s *settingsPage) typing(e *entry) {
 		e.timer.Stop()
 	}
 	var t *time.Timer
-	t = time.AfterFunc(2*tryAfter, func() {
+	t = time.AfterFunc(2*s.w.rest, func() {
 		fyne.Do(func() {
 			if e.timer == t {
 				s.typed(e)

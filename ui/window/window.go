@@ -57,9 +57,10 @@ type Window struct {
 	ownScale bool // a person has set Fyne's scale
 	noticeAt int  // counts notices, so that an old timer does not clear a new one
 
-	ctx context.Context
-	wg  sync.WaitGroup // requests under way
-	now func() time.Time
+	ctx  context.Context
+	wg   sync.WaitGroup // requests under way
+	now  func() time.Time
+	rest time.Duration // how long what is typed must rest before it counts
 	// choose asks by a dialog of the desktop where a file is to be saved: choosePlace.
 	choose func(ctx context.Context, parent, title, dir, name string) (string, error)
 	fixed  *palette // tests: whatever the desktop says; nil: as the desktop has it
@@ -69,7 +70,7 @@ type Window struct {
 // until the settings name another.
 func New(app fyne.App, dial func() (Client, error), l ui.Lang) *Window {
 	app.Settings().SetTheme(look{})
-	w := &Window{app: app, lang: l, model: newModel(dial, l, time.Now()), ctx: context.Background(), now: time.Now, choose: choosePlace,
+	w := &Window{app: app, lang: l, model: newModel(dial, l, time.Now()), ctx: context.Background(), now: time.Now, choose: choosePlace, rest: tryAfter,
 		tab: tabNow, past: wanted{period: week}, comfort: comfort{scale: 1}, ownScale: os.Getenv(scaleVar) != ""}
 	w.win = app.NewWindow("Holdfast")
 	w.win.SetPadded(false)
@@ -402,7 +403,7 @@ func (w *Window) notice(text string) {
 	w.detail.notice.set(text)
 	time.AfterFunc(6*time.Second, func() {
 		fyne.Do(func() {
-			if mine == w.noticeAt {
+			if w.ctx.Err() == nil && mine == w.noticeAt {
 				w.noticeAt = 0
 				w.detail.notice.set("")
 				if w.shown != nil {

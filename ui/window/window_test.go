@@ -282,6 +282,7 @@ func newDesk(t testing.TB, v fyne.ThemeVariant, l ui.Lang, size fyne.Size, snaps
 	d.give(snaps...)
 	d.Window = New(app, func() (Client, error) { return client, nil }, l)
 	app.Settings().SetTheme(variant{v: v})
+	d.Window.rest = time.Hour // without a display it would be drawn on another goroutine
 	d.Window.now = func() time.Time { return d.clock }
 	d.model.now = d.Window.now
 	d.Window.choose = func(context.Context, string, string, string, string) (string, error) { return "", errNoChooser }
