@@ -414,7 +414,7 @@ func (i *Incident) searched(l Lang) string {
 		parts = append(parts, v.LastHop.String())
 	}
 	for _, e := range v.Evidence {
-		parts = append(parts, e.Where, e.Saw)
+		parts = append(parts, e.Where, e.Saw, sawText(e, l, 200))
 	}
 	parts = append(parts, i.SeenBy(l))
 	return strings.ToLower(strings.Join(parts, "\n"))
@@ -475,10 +475,7 @@ func SeenText(e netcheck.Evidence, l Lang) string {
 	case netcheck.SeenSilent:
 		text = l.Say("seen.silent.plain")
 	default:
-		text = Printable(e.Saw, 120)
-	}
-	if text == "" {
-		text = Printable(string(e.Seen), 40)
+		text = sawText(e, l, 120)
 	}
 	if e.Where != "" {
 		return l.Say("path.entry", "name", Printable(e.Where, maxAddress), "text", text)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"holdfast/netcheck"
 )
 
 // Phrases are what programs say of themselves: help, errors, and what was seen of a hop. They stand in English where they are
@@ -118,8 +120,20 @@ func (l Lang) Help(text string) string {
 	return strings.Join(paragraphs, "\n\n")
 }
 
-// Error puts the text of an error, or of an observation, into the language, line by line, as far as the table has its parts:
-// errors wrap others, and name things. What it does not have, as what a server said, stays.
+// sawText puts into words what was seen of a hop, which evidence has in English, or by its code only.
+func sawText(e netcheck.Evidence, l Lang, most int) string {
+	if e.Saw != "" {
+		return Printable(l.Error(e.Saw), most)
+	}
+	code := "seen.code." + string(e.Seen)
+	if text := l.Say(code); text != code {
+		return text
+	}
+	return Printable(string(e.Seen), 40) // of a newer version
+}
+
+// Error puts the text of an error into the language, line by line, as far as the table has its parts: errors wrap others, and
+// name things. What it does not have, as what a server said, stays.
 func (l Lang) Error(text string) string {
 	if l != Chinese || len(text) > 1<<16 {
 		return text

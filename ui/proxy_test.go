@@ -329,7 +329,7 @@ func TestAReportOfAWayThroughAProxy(t *testing.T) {
 	en, zh := Report(s, noon, English, "1.2.3, "+Platform()), Report(s, noon, Chinese, "1.2.3, "+Platform())
 	for _, want := range []string{
 		"Holdfast 1.2.3, ", ", go1.", "http://proxy.example.net:3128", "eth0 192.0.2.17", "192.0.2.1", "[proxy-unreachable]", "2026-11-21 12:00:05.000 +00:00",
-		"192.0.2.8:3128  no answer to a new connection for 660ms", "24 ms", "3 ms", "12:00:07.000",
+		"192.0.2.8:3128  ", "24 ms", "3 ms", "12:00:07.000",
 	} {
 		if !strings.Contains(en, want) || !strings.Contains(zh, want) {
 			t.Errorf("%q is missing in\n%s\n%s", want, en, zh)
@@ -337,7 +337,7 @@ func TestAReportOfAWayThroughAProxy(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Way: http://proxy.example.net:3128\n", "From: eth0 192.0.2.17, gateway 192.0.2.1\n", "its network is disabled, its cable is out", "It may also be: path breaks off",
-		"Last round trip: 24 ms", "Round trip to the proxy: 3 ms", "\n! Proxy  proxy.example.net:3128  silent for 0:42", "\n  Server  gate.example.net:7000  not asked\n", "10 attempts",
+		"192.0.2.8:3128  no answer to a new connection for 660ms", "Last round trip: 24 ms", "Round trip to the proxy: 3 ms", "\n! Proxy  proxy.example.net:3128  silent for 0:42", "\n  Server  gate.example.net:7000  not asked\n", "10 attempts",
 	} {
 		if !strings.Contains(en, want) {
 			t.Errorf("%q is missing in\n%s", want, en)

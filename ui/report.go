@@ -119,11 +119,7 @@ func Report(s monitor.Snapshot, now time.Time, l Lang, version string) string {
 			if e.Where != "" {
 				row += "  " + Printable(e.Where, maxAddress)
 			}
-			saw := Printable(e.Saw, 200)
-			if saw == "" {
-				saw = Printable(string(e.Seen), 40)
-			}
-			row += "  " + saw
+			row += "  " + sawText(e, l, 200)
 			if rtt := l.RTT(e.RTT); rtt != "" {
 				row += "  " + rtt
 			}

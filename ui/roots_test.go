@@ -95,7 +95,7 @@ func TestARootInWords(t *testing.T) {
 	if got := r.Names(snaps, 40, English); got != "target 0, target 1 and 98 more" {
 		t.Errorf("%q", got)
 	}
-	if got := r.Names(snaps, 1, Chinese); got != "target 0等，还有 99 个" {
+	if got := r.Names(snaps, 1, Chinese); got != "target 0 等，还有 99 个" {
 		t.Errorf("%q", got)
 	}
 	if got := r.Names(snaps, 1<<20, English); strings.Count(got, ", ") != 99 || strings.Contains(got, "more") {

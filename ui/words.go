@@ -115,3 +115,11 @@ func fill(text string, pairs []string) string {
 	b.WriteString(text)
 	return b.String()
 }
+
+// Then puts one sentence after another: with a space, where the language has one there.
+func (l Lang) Then(sentence, next string) string {
+	if l == Chinese || sentence == "" || next == "" {
+		return sentence + next
+	}
+	return sentence + " " + next
+}

@@ -163,7 +163,7 @@ func (p *page) rows(b *block, d detail, nameColumns int) []row {
 	}
 	if !calm(v.Look) {
 		if v.Remedy != "" {
-			for _, l := range wrap(strings.TrimSpace(v.Remedy+" "+v.Also), p.columns-3) {
+			for _, l := range wrap(p.lang.Then(v.Remedy, v.Also), p.columns-3) {
 				out = append(out, row{{"  " + l, normal}})
 			}
 		}
@@ -193,7 +193,7 @@ func (p *page) words(b *block) string {
 		return v.Sentence
 	}
 	if s := v.Look.Word(p.lang); v.Since != "" {
-		return s + p.lang.Say("comma") + v.Since
+		return s + p.lang.Say("clause") + v.Since
 	} else {
 		return s
 	}
@@ -338,7 +338,7 @@ func attemptWords(a monitor.Attempt, l ui.Lang) (s string) {
 		s = ui.Short(a.Cause, l)
 	}
 	if took := l.RTT(a.Took); took != "" {
-		s += l.Say("comma") + took
+		s += l.Say("clause") + took
 	}
 	return s
 }
@@ -409,7 +409,7 @@ func (p *page) several(g group, d detail) []row {
 	} else {
 		out = append(out, p.spread(head, v.Since))
 	}
-	for _, l := range wrap(strings.TrimSpace(e.Remedy+" "+v.Also), p.columns-3) {
+	for _, l := range wrap(p.lang.Then(e.Remedy, v.Also), p.columns-3) {
 		out = append(out, row{{"  " + l, normal}})
 	}
 	out = append(out, p.path(v)...)

@@ -32,7 +32,7 @@ func (w Lines) Append(buf []byte, e monitor.Event) []byte {
 	buf = s.Time.Local().AppendFormat(buf, "2006-01-02 15:04:05.000")
 	buf = append(buf, "  "...)
 	buf = append(buf, ui.Printable(s.Target.Name, nameRunes)...)
-	buf = append(buf, ": "...)
+	buf = append(buf, l.Say("colon")...)
 	switch {
 	case e.Removed:
 		buf = append(buf, l.Say("term.removed")...)
@@ -55,7 +55,7 @@ func (w Lines) state(buf []byte, s *monitor.Snapshot) []byte {
 	switch s.State {
 	case monitor.Up:
 		if rtt := l.RTT(s.RTT); rtt != "" {
-			buf = append(append(buf, l.Say("comma")...), rtt...)
+			buf = append(append(buf, l.Say("clause")...), rtt...)
 		}
 		if n := len(s.Outages); n > 0 && s.Outages[n-1].End.Equal(s.Since) {
 			o := s.Outages[n-1]
@@ -74,8 +74,7 @@ func (w Lines) state(buf []byte, s *monitor.Snapshot) []byte {
 		return buf
 	}
 	e := ui.Explain(s.Verdict, *s, l)
-	buf = append(append(buf, ": "...), e.Sentence...)
-	buf = append(append(append(buf, " ("...), s.Verdict.Cause...), ')')
+	buf = append(append(buf, l.Say("colon")...), l.Say("path.when", "text", e.Sentence, "time", string(s.Verdict.Cause))...)
 	if len(s.Verdict.Also) > 0 {
 		var also []byte
 		for i, c := range s.Verdict.Also {

@@ -3,6 +3,7 @@ package terminal
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"holdfast/monitor"
@@ -68,6 +69,14 @@ func TestPlainTextIsForEars(t *testing.T) {
 					check(what, string(plain.AppendRoot(nil, r, []monitor.Snapshot{s, second}, noon)))
 				}
 			}
+		}
+		healed := up("office")
+		healed.Outages = []monitor.Outage{{Start: healed.Since.Add(-time.Minute), End: healed.Since, Verdict: netcheck.Verdict{Cause: netcheck.ServerRefused}}}
+		for what, e := range map[string]monitor.Event{
+			"healed": {Snapshot: healed}, "renewed": {Snapshot: healed, Renewed: true}, "removed": {Snapshot: healed, Removed: true},
+			"a beat": {Snapshot: healed, Kind: monitor.BeatEvent}, "an attempt": {Snapshot: down("office"), Kind: monitor.AttemptEvent},
+		} {
+			check(what, string(Lines{Lang: l}.Append(nil, e)))
 		}
 		check("not known", string(plain.AppendUnknown(nil, down("office"))))
 	}

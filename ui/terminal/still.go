@@ -45,7 +45,7 @@ func (w Still) AppendRoot(buf []byte, r ui.Root, snaps []monitor.Snapshot, now t
 	if w.Plain {
 		v := p.see(g.blocks[0])
 		e := r.Explain(snaps, w.Lang)
-		buf = append(append(append(append(buf, e.Sentence...), w.Lang.Say("comma")...), v.Since...), '\n')
+		buf = append(append(append(append(buf, e.Sentence...), w.Lang.Say("clause")...), v.Since...), '\n')
 		for _, text := range []string{e.Remedy, v.Also, v.PathSeen, r.Names(snaps, 1<<20, w.Lang)} {
 			if text != "" {
 				buf = append(append(append(buf, "  "...), text...), '\n')
@@ -80,11 +80,11 @@ func (w Still) plain(buf []byte, v *ui.View) []byte {
 	case v.Look == ui.LookDown: // "broken since" has the word in it
 		text = v.Since
 	default:
-		text += w.Lang.Say("comma") + v.Since
+		text += w.Lang.Say("clause") + v.Since
 	}
 	buf = append(buf, w.Lang.Say("path.entry", "name", v.Name, "text", text)...)
 	if v.Look == ui.LookUp && v.RTT != "" {
-		buf = append(append(buf, w.Lang.Say("comma")...), v.RTT...)
+		buf = append(append(buf, w.Lang.Say("clause")...), v.RTT...)
 	}
 	buf = append(buf, '\n')
 	say := func(s string) {

@@ -779,7 +779,7 @@ func (d *dialog) refresh() {
 	case failed:
 		d.head.set(w.say("dialog.failed"))
 		if d.seen {
-			said = strings.TrimSpace(d.view.Sentence + w.say("path.space") + d.view.Remedy + " " + d.view.Also)
+			said = w.lang.Then(d.view.Sentence+w.say("path.space")+d.view.Remedy, d.view.Also)
 			few = d.view.Sentence
 		}
 	}
