@@ -293,6 +293,44 @@ func (c column) MinSize([]fyne.CanvasObject) fyne.Size {
 
 func (c column) Layout(_ []fyne.CanvasObject, size fyne.Size) { c.layout(size) }
 
+// A sheet is a page that scrolls where there is no room for all of it.
+type sheet struct {
+	box   *fyne.Container
+	page  *fyne.Container
+	least float32
+	fill  func(width float32) (height float32)
+}
+
+// newSheet has objects on it, which fill puts into their places.
+func newSheet(fill func(width float32) (height float32), objects []fyne.CanvasObject) *sheet {
+	s := &sheet{fill: fill}
+	s.page = container.New(column{
+		min:    func() fyne.Size { return fyne.NewSize(0, s.least) },
+		layout: func(size fyne.Size) { s.fill(size.Width) },
+	}, objects...)
+	scroll := container.NewVScroll(s.page)
+	s.box = container.New(column{layout: func(size fyne.Size) {
+		put(scroll, 0, 0, size.Width, size.Height)
+		s.measure(size)
+	}}, scroll)
+	return s
+}
+
+func (s *sheet) object() fyne.CanvasObject { return s.box }
+
+func (s *sheet) measure(size fyne.Size) {
+	s.least = s.fill(size.Width)
+	s.page.Resize(fyne.NewSize(size.Width, max(s.least, size.Height)))
+}
+
+// relay lays it out anew.
+func (s *sheet) relay() {
+	if size := s.box.Size(); size.Width > 0 {
+		s.measure(size)
+		s.page.Refresh()
+	}
+}
+
 // Pictures
 
 var (

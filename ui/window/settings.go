@@ -10,7 +10,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/container"
 
 	"holdfast/internal/config"
 	"holdfast/ui"
@@ -62,11 +61,8 @@ type entry struct {
 
 // A settingsPage shows the settings that belong to no target, and changes them: a choice at once, a text when it rests.
 type settingsPage struct {
+	*sheet
 	w      *Window
-	box    *fyne.Container
-	scroll *container.Scroll
-	page   *fyne.Container
-	least  float32
 	title  *label
 	groups []settingGroup
 
@@ -223,20 +219,9 @@ func newSettingsPage(w *Window) *settingsPage {
 		s.groups = append(s.groups, g)
 	}
 	objects = append(objects, s.place.box, s.problem.box, s.rewrite)
-	s.page = container.New(column{
-		min:    func() fyne.Size { return fyne.NewSize(0, s.least) },
-		layout: func(size fyne.Size) { s.run(size.Width) },
-	}, objects...)
-	s.scroll = container.NewVScroll(s.page)
-	s.box = container.New(column{layout: func(size fyne.Size) {
-		put(s.scroll, 0, 0, size.Width, size.Height)
-		s.least = s.run(size.Width)
-		s.page.Resize(fyne.NewSize(size.Width, max(s.least, size.Height)))
-	}}, s.scroll)
+	s.sheet = newSheet(s.run, objects)
 	return s
 }
-
-func (s *settingsPage) object() fyne.CanvasObject { return s.box }
 
 // show takes over what the settings say now; what is being typed stays.
 func (s *settingsPage) show(now *screen) {
@@ -376,14 +361,6 @@ func (s *settingsPage) store(f func(*config.Settings), rewrite bool) {
 			page.fill(now) // what is in force
 		})
 	})
-}
-
-func (s *settingsPage) relay() {
-	if s.box.Size().Width > 0 {
-		s.least = s.run(s.box.Size().Width)
-		s.page.Resize(fyne.NewSize(s.box.Size().Width, max(s.least, s.box.Size().Height)))
-		s.page.Refresh()
-	}
 }
 
 // run lays the page out and returns its height.

@@ -7,7 +7,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
 
 	"holdfast/ui"
@@ -237,11 +236,8 @@ func (w *Window) menuButton() fyne.CanvasObject {
 
 // A shortcutsPage lists the shortcuts.
 type shortcutsPage struct {
+	*sheet
 	w      *Window
-	box    *fyne.Container
-	scroll *container.Scroll
-	page   *fyne.Container
-	least  float32
 	title  *label
 	groups []keyGroup
 }
@@ -284,21 +280,11 @@ func newShortcutsPage(w *Window) *shortcutsPage {
 		g := &s.groups[len(s.groups)-1]
 		g.rows = append(g.rows, row)
 	}
-	s.page = container.New(column{
-		min:    func() fyne.Size { return fyne.NewSize(0, s.least) },
-		layout: func(size fyne.Size) { s.run(size.Width) },
-	}, objects...)
-	s.scroll = container.NewVScroll(s.page)
-	s.box = container.New(column{layout: func(size fyne.Size) {
-		put(s.scroll, 0, 0, size.Width, size.Height)
-		s.least = s.run(size.Width)
-		s.page.Resize(fyne.NewSize(size.Width, max(s.least, size.Height)))
-	}}, s.scroll)
+	s.sheet = newSheet(s.run, objects)
 	return s
 }
 
-func (s *shortcutsPage) object() fyne.CanvasObject { return s.box }
-func (s *shortcutsPage) show(*screen)              {}
+func (s *shortcutsPage) show(*screen) {}
 
 // run lays the page out and returns its height: in two columns where there is room.
 func (s *shortcutsPage) run(width float32) float32 {
