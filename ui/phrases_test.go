@@ -14,7 +14,7 @@ func TestWholeSentencesInChinese(t *testing.T) {
 		"\"a: b\": expected host:port, an IPv6 address in brackets":                                                                                  "\"a: b\"：应为 主机:端口，IPv6 地址加方括号",
 		"/home/me/holdfast.toml:3:1: target.adress: unknown key; did you mean \"address\"?\nf:1:1: demo: true or false was expected, without quotes": "/home/me/holdfast.toml:3:1: target.adress：没有这个键；是否指 \"address\"？\nf:1:1: demo：应为 true 或 false，不加引号",
 		"Holdfast is already running, and its window could not be opened: connection refused":                                                        "Holdfast 已在运行，但无法打开它的窗口：连接被拒绝",
-		"waiting for clients: listen tcp 127.0.0.1:7000: bind: address already in use":                                                               "等待客户端：监听 127.0.0.1:7000：占用地址：地址已被占用",
+		"waiting for clients: listen tcp 127.0.0.1:7000: bind: address already in use":                                                               "等待客户端：监听 127.0.0.1:7000：绑定地址：地址已被占用",
 		"save /h/holdfast.toml: no space left on device":                                                                                             "保存 /h/holdfast.toml：磁盘已满",
 		"Holdfast is not running any more (EOF)":                                                                                                     "Holdfast 已不再运行（对方已结束）",
 		"what nobody ever said":                                                                                                                      "what nobody ever said",

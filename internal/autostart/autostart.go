@@ -125,7 +125,7 @@ func made(program string) string {
 Type=Application
 Name=Holdfast
 Comment=Keeps sessions to your servers alive, and says which hop broke and why
-Comment[zh_CN]=保持与服务器的会话，并说明哪一段中断、为什么
+Comment[zh_CN]=保持与服务器的连接，并说明哪一站中断、为什么
 Exec=` + quote(program) + ` --background
 TryExec=` + escape(program) + `
 Icon=holdfast
