@@ -20,6 +20,7 @@ import (
 )
 
 func main() {
+	rememberKeys()
 	// Fyne complains of an empty file of preferences that it made itself. From here on its errors are worth reading.
 	a := app.NewWithID("holdfast-window")
 	log.SetOutput(os.Stderr)
