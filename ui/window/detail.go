@@ -342,9 +342,9 @@ type detail struct {
 	footPause  *button
 	footCount  *label
 
-	past     *historyPage
-	settings *settingsPage
-	pages    map[string]page // beside the chosen target's, by tab
+	past     *historyPage    // nil while it was never open
+	settings *settingsPage   // the same
+	pages    map[string]page // beside the chosen target's, by tab: those that were open
 	demo     *demoPage
 	empty    *emptyPage
 	shown    *screen
@@ -390,9 +390,7 @@ func newDetail(w *Window) *detail {
 		titles = append(titles, w.say(tab))
 	}
 	d.tabs = newTabs(p, titles, func(i int) { w.turn(tabsShown[i]) })
-	d.past = newHistoryPage(w)
-	d.settings = newSettingsPage(w)
-	d.pages = map[string]page{tabHistory: d.past, tabShortcuts: newShortcutsPage(w), tabSettings: d.settings}
+	d.pages = map[string]page{}
 	d.menu = newButton(p, bare, "", signMenu, func() { w.showMenu(d.menu) })
 	d.back = newButton(p, bare, "", signBack, w.back)
 	d.pause = newButton(p, quiet, w.say("button.pause"), "", w.pauseOrResume)
@@ -417,16 +415,37 @@ func newDetail(w *Window) *detail {
 	d.foot = container.New(column{layout: d.layoutFoot}, d.footGround, d.footLine, d.footGo, d.footPause, d.footCount.Text)
 	// In the order in which the keyboard goes through them.
 	d.box = container.New(column{layout: d.layout}, d.ground, d.line, d.tabs, d.back, d.title.Text, d.single.Text, d.notice.Text, d.menu, d.scroll, d.foot)
-	for _, one := range d.pages {
-		d.box.Add(one.object())
-	}
 	d.turn(w.tab)
 	return d
+}
+
+// need makes the page of a tab when it is needed first; tabNow is none of them. Before that nobody waits for them.
+func (d *detail) need(tab string) page {
+	one := d.pages[tab]
+	if one == nil {
+		switch tab {
+		case tabHistory:
+			d.past = newHistoryPage(d.w)
+			one = d.past
+		case tabSettings:
+			d.settings = newSettingsPage(d.w)
+			one = d.settings
+		case tabShortcuts:
+			one = newShortcutsPage(d.w)
+		default:
+			return nil
+		}
+		d.pages[tab] = one
+		one.object().Hide()
+		d.box.Add(one.object())
+	}
+	return one
 }
 
 // turn opens a page.
 func (d *detail) turn(tab string) {
 	d.tabs.mark(slices.Index(tabsShown, tab))
+	d.need(tab)
 	setVisible(tab == tabNow, d.scroll)
 	for name, one := range d.pages {
 		setVisible(name == tab, one.object())

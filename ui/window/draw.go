@@ -38,11 +38,43 @@ var (
 	fontSum     = font{26, false}
 )
 
+// style is how Fyne is told the weight.
+func (f font) style() fyne.TextStyle { return fyne.TextStyle{Bold: f.bold} }
+
+// source is the font that Fyne bundles, where it has all of the text, else nil, with which Fyne also looks through the
+// system's fonts. That takes it 100 ms, once, and 40 MB where it begins with a large one: most windows never need it.
+func (f font) source(text string) fyne.Resource {
+	for _, r := range text {
+		if !bundled(r) {
+			return nil
+		}
+	}
+	return look{}.Font(f.style())
+}
+
+// bundled reports whether the bundled font surely has r: Latin, Cyrillic and their punctuation.
+func bundled(r rune) bool {
+	return r >= 0x20 && r <= 0x7e || r >= 0xa0 && r < 0x370 || r >= 0x400 && r < 0x530 || r >= 0x2010 && r <= 0x205e
+}
+
+// rendered is how large the text gets, and where its base line is.
+func (f font) rendered(text string) (fyne.Size, float32) {
+	return fyne.CurrentApp().Driver().RenderedTextSize(text, f.size, f.style(), f.source(text))
+}
+
 func (f font) measure(s string) fyne.Size {
-	return fyne.MeasureText(s, f.size, fyne.TextStyle{Bold: f.bold})
+	size, _ := f.rendered(s)
+	return size
 }
 
 func (f font) width(s string) float32 { return f.measure(s).Width }
+
+// text is a line of it.
+func (f font) text(s string, c color.Color) *canvas.Text {
+	t := canvas.NewText(s, c)
+	t.TextSize, t.TextStyle, t.FontSource = f.size, f.style(), f.source(s)
+	return t
+}
 
 // A label is one line of text in a box; what does not fit ends in an ellipsis.
 type label struct {
@@ -54,14 +86,13 @@ type label struct {
 }
 
 func newLabel(f font, c color.Color) *label {
-	t := canvas.NewText("", c)
-	t.TextSize, t.TextStyle = f.size, fyne.TextStyle{Bold: f.bold}
-	return &label{Text: t, font: f}
+	return &label{Text: f.text("", c), font: f}
 }
 
 func newText(s string, f font, c color.Color) *label {
 	l := newLabel(f, c)
-	l.whole, l.Text.Text = s, s
+	l.whole = s
+	l.say(s)
 	return l
 }
 
@@ -92,11 +123,14 @@ func (l *label) place(x, y, width, height float32) {
 	l.fit()
 }
 
+// say is what stands there, of the whole.
+func (l *label) say(s string) { l.Text.Text, l.FontSource = s, l.font.source(s) }
+
 func (l *label) fit() {
 	if l.box.Width > 0 {
-		l.Text.Text = ellipsis(l.whole, l.box.Width, l.font)
+		l.say(ellipsis(l.whole, l.box.Width, l.font))
 	} else {
-		l.Text.Text = l.whole
+		l.say(l.whole)
 	}
 	y, h := l.font.stand(l.Text.Text, l.at.Y, l.box.Height)
 	l.Text.Move(fyne.NewPos(round(l.at.X), y))
@@ -106,11 +140,8 @@ func (l *label) fit() {
 // stand returns where the text begins and how high it is, so that it stands in the middle of a line that begins at y.
 // Chinese has taller glyphs than Latin: what counts is that all stand on one base line.
 func (f font) stand(text string, y, line float32) (top, height float32) {
-	measure := func(s string) (fyne.Size, float32) {
-		return fyne.CurrentApp().Driver().RenderedTextSize(s, f.size, fyne.TextStyle{Bold: f.bold}, nil)
-	}
-	latin, base := measure("M")
-	size, own := measure(text)
+	latin, base := f.rendered("M")
+	size, own := f.rendered(text)
 	return round(y + (line-latin.Height)/2 + base - own), size.Height
 }
 
@@ -240,8 +271,7 @@ func (p *paragraph) place(x, y, width, leading float32) float32 {
 		lines := wrap(p.whole, width, p.font, p.most)
 		p.box.Objects, p.lines = nil, nil
 		for i, line := range lines {
-			t := canvas.NewText(line, p.color)
-			t.TextSize, t.TextStyle = p.font.size, fyne.TextStyle{Bold: p.font.bold}
+			t := p.font.text(line, p.color)
 			top, h := p.font.stand(line, float32(i)*leading, leading)
 			t.Move(fyne.NewPos(0, top))
 			t.Resize(fyne.NewSize(width, h))

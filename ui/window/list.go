@@ -369,8 +369,10 @@ func (l *list) layout(size fyne.Size) {
 	}
 	l.filter.Hide()
 	if len(l.rows) >= filterFrom {
-		l.filter.Show()
-		put(l.filter, 12, y, size.Width-24, 40)
+		if !l.w.early { // for fields Fyne looks through the system's fonts
+			l.filter.Show()
+			put(l.filter, 12, y, size.Width-24, 40)
+		}
 		y += 46
 	}
 	l.none.Hide()

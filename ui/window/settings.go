@@ -343,6 +343,7 @@ func (s *settingsPage) store(f func(*config.Settings), rewrite bool) {
 			return
 		}
 		fyne.Do(func() {
+			w.detail.need(tabSettings)
 			page := w.detail.settings // another one, where the language is another now
 			page.again, page.said = nil, ""
 			switch {

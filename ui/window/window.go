@@ -55,6 +55,7 @@ type Window struct {
 	hotkeys  fyne.ShortcutHandler
 	comfort  comfort
 	ownScale bool // a person has set Fyne's scale
+	early    bool // nothing has been seen yet; what the first picture can do without waits
 	noticeAt int  // counts notices, so that an old timer does not clear a new one
 
 	ctx  context.Context
@@ -66,38 +67,73 @@ type Window struct {
 	fixed  *palette // tests: whatever the desktop says; nil: as the desktop has it
 }
 
-// New builds the window in app, over what dial reaches. Dial is called until it succeeds once. Lang is the language
+// New prepares the window in app, over what dial reaches. Dial is called until it succeeds once. Lang is the language
 // until the settings name another.
 func New(app fyne.App, dial func() (Client, error), l ui.Lang) *Window {
 	app.Settings().SetTheme(look{})
 	w := &Window{app: app, lang: l, model: newModel(dial, l, time.Now()), ctx: context.Background(), now: time.Now, choose: choosePlace, rest: tryAfter,
 		tab: tabNow, past: wanted{period: week}, comfort: comfort{scale: 1}, ownScale: os.Getenv(scaleVar) != ""}
-	w.win = app.NewWindow("Holdfast")
+	return w
+}
+
+// create makes the window, with nothing in it, and does not show it.
+func (w *Window) create() {
+	w.win = w.app.NewWindow("Holdfast")
 	w.win.SetPadded(false)
 	w.win.SetIcon(fyne.NewStaticResource("holdfast.png", assets.App(256)))
 	w.win.Resize(fyne.NewSize(1120, 720))
-	app.Settings().AddListener(func(fyne.Settings) {
+	w.app.Settings().AddListener(func(fyne.Settings) {
 		// The desktop turned dark or light: the palette is in every object, so all are made anew.
 		if w.p != nil && w.palette() != w.p {
 			w.build()
 		}
 	})
-	return w
 }
+
+// show shows the window and returns what it shows, nil where it cannot. Fyne first makes a context of OpenGL, which takes longest, then asks how
+// large the content has to be, and then paints: only when it asks is the content made. Until then nobody but the goroutine
+// that closes fonts may measure text, and a window shown with nothing in it would cost a whole picture.
+func (w *Window) show(fonts <-chan struct{}) (shown *screen) {
+	showing := false
+	w.win.SetContent(container.New(column{min: func() fyne.Size {
+		if showing {
+			showing = false
+			<-fonts
+			w.build()
+			select { // mostly it has been there for long
+			case <-w.model.wake:
+			case <-time.After(50 * time.Millisecond):
+			}
+			shown, _ = w.model.screen(w.now())
+			w.draw(shown)
+		}
+		return leastSize
+	}, layout: func(fyne.Size) {}}))
+	showing = true
+	w.win.Show()
+	return shown
+}
+
+// leastSize is how small the window can be made.
+var leastSize = fyne.NewSize(320, 240)
 
 // Run shows the window and returns when it was closed or ctx has ended. Each line "raise" from commands brings it to the
 // front; the end of commands means nothing.
 //
-// The first picture is what a click waits for. So what takes a while is done at once: OpenGL makes its context, the fonts
-// are read, the resident is asked, and the desktop, how large texts are to be.
+// The first picture is what a click waits for. So what takes a while is done at once: the display is reached, OpenGL makes
+// its context, the fonts are read, the resident is asked, and the desktop, how large texts are to be.
 func (w *Window) Run(ctx context.Context, commands io.Reader) {
 	ctx, cancel := context.WithCancel(ctx)
 	w.ctx = ctx
 	fonts, heard := make(chan struct{}), make(chan comfort, 1)
 	go func() {
 		defer close(fonts)
+		sample := "M"
+		if w.lang == ui.Chinese { // another 40 MB, which nobody else needs
+			sample = "M 永"
+		}
 		for _, f := range []font{fontBody, fontStrong} {
-			f.measure("M 永")
+			f.measure(sample)
 		}
 	}()
 	w.wg.Go(func() { w.model.run(ctx) })
@@ -114,6 +150,7 @@ func (w *Window) Run(ctx context.Context, commands io.Reader) {
 		})
 	})
 	late := time.NewTimer(comfortWithin)
+	w.create()
 	select {
 	case c, ok := <-heard:
 		if ok {
@@ -127,17 +164,14 @@ func (w *Window) Run(ctx context.Context, commands io.Reader) {
 		})
 	}
 	late.Stop()
-	w.win.Show() // with nothing in it: nobody else measures text meanwhile
-	<-fonts
-	w.build()
-	select { // mostly it has been there for long
-	case <-w.model.wake:
-	case <-time.After(50 * time.Millisecond):
+	w.early = true
+	if s := w.show(fonts); s != nil { // else there is no display to show it on, which ends the program
+		fyne.Do(func() {
+			w.early = false
+			w.list.arrange()
+		})
+		w.wg.Go(func() { w.loop(ctx, s) })
 	}
-	s, _ := w.model.screen(w.now())
-	w.draw(s)
-
-	w.wg.Go(func() { w.loop(ctx, s) })
 	if commands != nil {
 		go func() { // ends with the program: a pipe cannot be asked to stop waiting
 			lines := bufio.NewScanner(io.LimitReader(commands, 1<<20))
@@ -209,19 +243,21 @@ func (w *Window) build() {
 	var old *historyPage
 	if w.detail != nil {
 		drill = w.detail.demo.mode
-		old = w.detail.past
-		old.close()
+		if old = w.detail.past; old != nil {
+			old.close()
+		}
 	}
 	w.list = newList(w)
 	w.detail = newDetail(w)
 	w.detail.demo.mark(drill)
 	if old != nil && old.rec != nil {
+		w.detail.need(tabHistory)
 		w.detail.past.inherit(old)
 	}
 	w.divider = box(w.p.line, 0)
 	w.tipBox = container.NewWithoutLayout()
 	w.root = container.New(column{
-		min:    func() fyne.Size { return fyne.NewSize(320, 240) },
+		min:    func() fyne.Size { return leastSize },
 		layout: w.layout,
 	}, w.list.box, w.detail.box, w.divider, w.tipBox)
 	w.win.SetContent(w.root)

@@ -281,6 +281,7 @@ func newDesk(t testing.TB, v fyne.ThemeVariant, l ui.Lang, size fyne.Size, snaps
 	d := &desk{t: t, client: client, clock: noon}
 	d.give(snaps...)
 	d.Window = New(app, func() (Client, error) { return client, nil }, l)
+	d.Window.create()
 	app.Settings().SetTheme(variant{v: v})
 	d.Window.rest = time.Hour // without a display it would be drawn on another goroutine
 	d.Window.now = func() time.Time { return d.clock }
@@ -1010,6 +1011,7 @@ func TestItRunsAndEnds(t *testing.T) {
 	client.status.Targets = []wire.Object{wire.FromSnapshot(s)}
 	client.events <- told(monitor.StateEvent, s)
 	w := New(app, func() (Client, error) { return client, nil }, ui.English)
+	w.create()
 	w.build()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
