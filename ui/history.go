@@ -247,10 +247,12 @@ func Summarize(outages []PastOutage, watch Watch, from, to, now time.Time) Summa
 	})
 	if s.Over = len(lengths); s.Over > 0 {
 		slices.Sort(lengths)
-		var sum time.Duration
-		for _, d := range lengths {
-			sum += d / time.Duration(len(lengths)) // not the sum first: it might not fit
+		var sum, rest time.Duration
+		n := time.Duration(len(lengths))
+		for _, d := range lengths { // not the sum first: it might not fit
+			sum, rest = sum+d/n, rest+d%n
 		}
+		sum += rest / n
 		s.Mean, s.Median = sum, lengths[(len(lengths)-1)/2]
 	}
 	return s

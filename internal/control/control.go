@@ -26,7 +26,7 @@
 //	POST   /v1/targets/{name}/pause      ?for and ?until likewise
 //	POST   /v1/targets/{name}/resume
 //	GET    /v1/targets/{name}/trace      [{"time":…,"rtt_ms":…}], the round trip of each second, oldest first
-//	GET    /v1/history                   a wire.History, newest first; ?since=7d (or 36h, 2026-11-21, 2026-11-21T14:00:00Z) &target= &cause= &q=text &limit=100 (500 at most) &before=id &watched=1 (and when the targets were watched)
+//	GET    /v1/history                   a wire.History, newest first; ?since=7d (or 36h, 2026-11-21, 2026-11-21T14:00:00Z) &target= &cause= &q=text &limit=100 (5000 at most) &before=id &watched=1 (and when the targets were watched)
 //	GET    /v1/rtt                       ?target= &since= (24h): its wire.RoundTrips, a row for each minute that was watched
 //	POST   /v1/window                    opens the window, or brings it to the front
 //	GET    /v1/settings                  what the settings file says, and what is wrong with it

@@ -39,7 +39,7 @@ func TestParseSince(t *testing.T) {
 
 // A long list comes in pages, and every one of a query's parts gets through.
 func TestHistory(t *testing.T) {
-	const kept = 1234
+	const kept = 12345
 	since := time.Date(2026, 11, 20, 12, 0, 0, 5000, time.UTC)
 	var pages []HistoryQuery
 	_, c := start(t, &Server{Engine: newEngine("a"), History: func(_ context.Context, q HistoryQuery, w io.Writer) error {
@@ -59,19 +59,19 @@ func TestHistory(t *testing.T) {
 		_, err := w.Write(h.Append(nil))
 		return err
 	}})
-	q := HistoryQuery{Since: since, Target: "北京 & more", Cause: "path-lost", Text: "100% #1", Limit: 1100, Watched: true}
+	q := HistoryQuery{Since: since, Target: "北京 & more", Cause: "path-lost", Text: "100% #1", Limit: 11000, Watched: true}
 	got, err := c.History(t.Context(), q)
-	if err != nil || len(got.Outages) != 1100 || got.Outages[0].ID != kept || got.Outages[1099].ID != kept-1099 || !got.More || got.Problem == "" || len(got.Watched) != 1 {
+	if err != nil || len(got.Outages) != 11000 || got.Outages[0].ID != kept || got.Outages[10999].ID != kept-10999 || !got.More || got.Problem == "" || len(got.Watched) != 1 {
 		t.Fatalf("%v: %d outages, more %v, problem %q", err, len(got.Outages), got.More, got.Problem)
 	}
 	want := []HistoryQuery{q, q, q}
-	want[0].Limit, want[1].Limit, want[2].Limit = 500, 500, 100
-	want[1].Before, want[2].Before = kept-499, kept-999
+	want[0].Limit, want[1].Limit, want[2].Limit = 5000, 5000, 1000
+	want[1].Before, want[2].Before = kept-4999, kept-9999
 	want[1].Watched, want[2].Watched = false, false // all of it came with the first
 	if d := cmp.Diff(want, pages); d != "" {
 		t.Error(d)
 	}
-	if got, err = c.History(t.Context(), HistoryQuery{Limit: 5000}); err != nil || len(got.Outages) != kept || got.More {
+	if got, err = c.History(t.Context(), HistoryQuery{Limit: 20000}); err != nil || len(got.Outages) != kept || got.More {
 		t.Errorf("all: %v, %d, more %v", err, len(got.Outages), got.More)
 	}
 }
@@ -109,7 +109,7 @@ func TestHistoryRefusals(t *testing.T) {
 		code   string
 	}{
 		"/v1/history?since=week":  {with, 400, CodeBadRequest},
-		"/v1/history?limit=501":   {with, 400, CodeBadRequest},
+		"/v1/history?limit=5001":   {with, 400, CodeBadRequest},
 		"/v1/history?limit=0":     {with, 400, CodeBadRequest},
 		"/v1/history?before=-1":   {with, 400, CodeBadRequest},
 		"/v1/history?watched=yes": {with, 400, CodeBadRequest},

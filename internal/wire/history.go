@@ -183,8 +183,9 @@ type HistoryQuery struct {
 	Watched bool // and when the targets were watched, since then
 }
 
-// The number of outages of one answer.
+// The number of outages of one answer. Each answer costs a child of the resident, so that whoever wants all should not have
+// to ask often.
 const (
 	DefaultPage = 100
-	MaxPage     = 500
+	MaxPage     = 5000
 )
