@@ -109,7 +109,7 @@ func TestHistoryRefusals(t *testing.T) {
 		code   string
 	}{
 		"/v1/history?since=week":  {with, 400, CodeBadRequest},
-		"/v1/history?limit=5001":   {with, 400, CodeBadRequest},
+		"/v1/history?limit=5001":  {with, 400, CodeBadRequest},
 		"/v1/history?limit=0":     {with, 400, CodeBadRequest},
 		"/v1/history?before=-1":   {with, 400, CodeBadRequest},
 		"/v1/history?watched=yes": {with, 400, CodeBadRequest},

@@ -3,6 +3,7 @@ package history
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -457,12 +458,21 @@ func TestDamagedJournals(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "history-0000000002.log"), []byte("noise\n"), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "history-0000000003.log"), nil, 0o600))
 	must(t, os.Mkdir(filepath.Join(dir, "history-0000000004.log"), 0o700))
-	got := ask(t, dir, wire.HistoryQuery{}, noon).History.Outages
+	kept := ask(t, dir, wire.HistoryQuery{}, noon).History
+	got := kept.Outages
 	if len(got) != 2 {
 		t.Errorf("%d outages, want the two whole ones", len(got))
 	}
-	if _, err := os.Stat(filepath.Join(dir, "history-0000000002.log.damaged")); err != nil {
-		t.Errorf("what cannot be read at all is kept for a look: %v", err)
+	if b, err := os.ReadFile(filepath.Join(dir, damagedLog)); err != nil || string(b) != "noise\n" || !strings.Contains(kept.Problem, damagedLog) {
+		t.Errorf("the last that was damaged is kept for a look: %q, %v; told: %q", b, err, kept.Problem)
+	}
+	if kept = ask(t, dir, wire.HistoryQuery{}, noon.AddDate(0, 0, 8)).History; kept.Problem != "" || len(kept.Outages) != 2 {
+		t.Errorf("a week later: %q", kept.Problem)
+	}
+	// What was cut off, by a power cut say, was never said to be kept.
+	must(t, os.WriteFile(filepath.Join(dir, "history-0000000005.log"), []byte(lines[0][:len(lines[0])-9]), 0o600))
+	if kept = ask(t, dir, wire.HistoryQuery{}, noon.AddDate(0, 0, 8)).History; kept.Problem != "" {
+		t.Errorf("cut off: %q", kept.Problem)
 	}
 	next := OpenJournal(dir)
 	must(t, next.Append(false, line{Outage: outage(1, "b", noon, time.Minute)}))
@@ -472,18 +482,53 @@ func TestDamagedJournals(t *testing.T) {
 	}
 }
 
-func FuzzJournal(f *testing.F) {
-	f.Add([]byte(`{"run":"R","journal":"J","at":"2026-11-21T12:00:00Z"}` + "\n" + `{"outage":{"id":1,"target":"a","start":"2026-11-21T12:00:00Z"}}` + "\n" + `{"target":"a","m":[[29000000,1,2,3,4,5,6,7],[29000000]],"w":[[5,1]]}`))
-	f.Add([]byte(`{"run":"R","journal":"J","at":"2026-11-21T12:00:00Z"}` + "\n" + `{"target":"a","m":[[29000000,1,2,3,4,5,6,7],[29000000,4503599627370496,0,0,0,4503599627370496,0,0]],"w":[[5,1],[0,4503599627370496]]}`))
-	f.Add([]byte(`{"run":"R","journal":"J"}`))
-	f.Add([]byte("\x00\n{}\n[]\nnull\n" + `{"run":"R","journal":"J","at":null}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
+// hostile are journals as nobody writes them.
+var hostile = []string{
+	`{"run":"R","journal":"J","at":"2026-11-21T12:00:00Z"}` + "\n" + `{"outage":{"id":1,"target":"a","start":"2026-11-21T12:00:00Z"}}` + "\n" + `{"target":"a","m":[[29000000,1,2,3,4,5,6,7],[29000000]],"w":[[5,1]]}` + "\n",
+	`{"run":"R","journal":"J","at":"2026-11-21T12:00:00Z"}` + "\n" + `{"target":"a","m":[[29000000,1,2,3,4,5,6,7],[29000000,4503599627370496,0,0,0,4503599627370496,0,0]],"w":[[5,1],[0,4503599627370496]]}` + "\n",
+	`{"run":"R","journal":"J"}` + "\n",
+	"\x00\n{}\n[]\nnull\n" + `{"run":"R","journal":"J","at":null}` + "\n",
+	`{"run":"R","journal":"J","at":"0000-01-01T00:00:00Z"}` + "\n" + `{"outage":{"id":-1,"target":"a","start":"9999-12-31T23:59:59Z","end":"0001-01-01T00:00:00Z"}}` + "\n" + `{"target":"a","m":[[0,0,0,0,0,0,0,0]],"w":[[0,0]]}` + "\n",
+}
+
+func TestHostileJournals(t *testing.T) {
+	for _, text := range hostile {
 		dir := t.TempDir()
-		must(t, os.WriteFile(filepath.Join(dir, "history-0000000001.log"), b, 0o600))
-		a, err := serve(t.Context(), dir, Request{Days: 30, Outages: &wire.HistoryQuery{}, RoundTrips: &RoundTripsQuery{Target: "a"}}, noon)
-		if err != nil || a.Problem != "" {
-			t.Fatalf("%v, %q", err, a.Problem)
+		must(t, os.WriteFile(filepath.Join(dir, "history-0000000001.log"), []byte(text), 0o600))
+		a, err := serve(t.Context(), dir, Request{Days: 30, Outages: &wire.HistoryQuery{Watched: true}, RoundTrips: &RoundTripsQuery{Target: "a"}}, noon)
+		if err != nil || a.Problem != "" && !strings.Contains(a.Problem, damagedLog) {
+			t.Errorf("%q: %v, %q", text, err, a.Problem)
 		}
+		if left, _, err := journals(dir); err != nil || len(left) > 0 {
+			t.Errorf("%q: left behind: %q, %v", text, left, err)
+		}
+	}
+}
+
+// What can be read of a journal, whatever stands in it, can be written again, and sums of it fit.
+func FuzzJournal(f *testing.F) {
+	for _, text := range hostile {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, err := readLines(strings.NewReader(string(b)), func(l *line) error {
+			for _, m := range l.Minutes {
+				for _, n := range []int64{m.n, m.beats, m.lost, m.min, m.max, m.sum, int64(m.up), int64(m.watched)} {
+					if n < 0 || n > 1<<52 {
+						t.Errorf("%+v", m)
+					}
+				}
+			}
+			again, err := json.Marshal(l)
+			must(t, err)
+			back := 0
+			bad, err := readLines(strings.NewReader(string(again)+"\n"), func(*line) error { back++; return nil })
+			if err != nil || bad > 0 || back != 1 {
+				t.Errorf("%s: %v, %d bad", again, err, bad)
+			}
+			return nil
+		})
+		must(t, err)
 	})
 }
 

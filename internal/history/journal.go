@@ -293,8 +293,8 @@ func numberOf(path string) uint64 {
 	return n
 }
 
-// readLines hands over each line of a journal that can be used, and counts those that cannot. What was cut off at the end,
-// or is damaged, is passed over: each line stands for itself.
+// readLines hands over each line of a journal that can be used, and counts those that cannot: each stands for itself. What
+// was cut off at the end was never said to be kept, and does not count.
 func readLines(r io.Reader, use func(*line) error) (bad int, err error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	var long []byte
@@ -311,7 +311,9 @@ func readLines(r io.Reader, use func(*line) error) (bad int, err error) {
 		if text := bytes.TrimSpace(long); len(text) > 0 {
 			var l line
 			if json.Unmarshal(text, &l) != nil {
-				bad++
+				if !errors.Is(err, io.EOF) {
+					bad++
+				}
 			} else if err := use(&l); err != nil {
 				return bad, err
 			}

@@ -15,12 +15,13 @@ import (
 )
 
 const (
-	foldEvery  = time.Hour // so often a child takes the journals into the database
-	foldBytes  = 1 << 20   // or when so much is written
-	maxPending = 5000      // outages that could not be written yet; beyond it the oldest go
-	maxWhole   = 200       // of them so many with their evidence
-	maxMinutes = 30        // of a target so many that could not be written yet; beyond it no older ones are taken back
-	maxAsked   = 2         // questions that are answered at one time, each by a child
+	foldEvery  = time.Hour   // so often a child takes the journals into the database
+	foldBytes  = 1 << 20     // or when so much is written
+	maxPending = 5000        // outages that could not be written yet; beyond it the oldest go
+	maxWhole   = 200         // of them so many with their evidence
+	maxMinutes = 30          // of a target so many that could not be written yet; beyond it no older ones are taken back
+	clockSet   = time.Second // a clock that is another by more was set
+	maxAsked   = 2           // questions that are answered at one time, each by a child
 )
 
 // An Engine is what a Recorder listens to: *monitor.Fleet, or what a test puts in its place.
@@ -43,6 +44,7 @@ type Recorder struct {
 	say    func(format string, args ...any)
 	child  func(ctx context.Context, r Request, w io.Writer) error
 	days   func() int
+	offset func() time.Duration // wallOffset
 
 	bell  chan struct{} // capacity 1: there may be something to write
 	asked chan struct{} // one for each question that is being answered
@@ -71,6 +73,7 @@ type watched struct {
 	spans   []span             // when it was watched
 	starts  map[int64]struct{} // of the outages that were seen, as the snapshots list them
 	open    *wire.PastOutage   // that lasts
+	offset  time.Duration      // of the clock when it began
 	causes  []wire.CauseTime   // shown since the target was last up
 	stale   bool               // there were more attempts since open was last written
 	gone    bool               // the target was taken off
@@ -94,7 +97,7 @@ type Options struct {
 // NewRecorder returns a Recorder that Run sets to work.
 func NewRecorder(o Options) *Recorder {
 	r := &Recorder{
-		engine: o.Engine, dir: o.Dir, grid: o.Grid, say: o.Say, child: o.Child, days: o.Days,
+		engine: o.Engine, dir: o.Dir, grid: o.Grid, say: o.Say, child: o.Child, days: o.Days, offset: wallOffset,
 		bell: make(chan struct{}, 1), asked: make(chan struct{}, maxAsked), of: map[string]*watched{}, journal: OpenJournal(o.Dir),
 	}
 	return r
@@ -286,6 +289,7 @@ func (r *Recorder) outages(t *watched, e *monitor.Event, before monitor.State, n
 			}
 			t.open = &wire.PastOutage{ID: r.next + 1, Target: s.Target.Name, Start: wire.Time{Time: o.Start}, Address: s.Target.Address}
 			r.next++
+			t.offset = r.offset()
 			t.broke(o.Start, now, before)
 			if o.End.IsZero() {
 				r.change(t, s)
@@ -323,8 +327,11 @@ func (r *Recorder) finish(t *watched, s *monitor.Snapshot, o *monitor.Outage) {
 }
 
 func (r *Recorder) end(t *watched, at time.Time, ended string) {
+	if set := r.offset() - t.offset; set.Abs() > clockSet {
+		at = at.Add(-set) // by the clock as it was: an outage lasts as long as it lasts
+	}
 	t.open.End, t.open.Ended = wire.Time{Time: at}, ended
-	if at.Before(t.open.Start.Time) { // the clock was set back meanwhile
+	if at.Round(0).Before(t.open.Start.Round(0)) { // by the clock on the wall: that is what is kept
 		t.open.End = t.open.Start
 	}
 	r.put(t.open)

@@ -220,6 +220,34 @@ func TestRecorderFallsBehind(t *testing.T) {
 	r.journal.Close()
 }
 
+// An outage lasts as long as it lasts, though somebody sets the clock meanwhile.
+func TestRecorderClockIsSet(t *testing.T) {
+	for name, set := range map[string]time.Duration{"ahead": time.Hour, "back": -time.Hour, "corrected": 300 * time.Millisecond, "not at all": 0} {
+		dir, said := t.TempDir(), []string{}
+		r := recorder(dir, &engine{}, &said)
+		now := time.Now().Add(-2 * time.Hour)
+		offset := time.Duration(1e18)
+		r.offset = func() time.Duration { return offset }
+		a := newTarget("office")
+		take := func(e monitor.Event) { r.take(&e, e.Snapshot.Time) }
+		take(a.event(now, monitor.Up, ""))
+		take(a.event(now.Add(time.Second), monitor.Down, netcheck.ServerRefused))
+		offset += set
+		take(a.event(now.Add(6*time.Second+set), monitor.Up, ""))
+		want := 5 * time.Second
+		if set.Abs() < clockSet {
+			want += set
+		}
+		if got := kept(t, r).Outages; len(got) != 1 || got[0].End.Sub(got[0].Start.Time).Round(time.Millisecond) != want || got[0].Ended != wire.Healed {
+			t.Errorf("%s: %+v, want %v", name, got, want)
+		}
+		r.journal.Close()
+	}
+	if a, b := wallOffset(), wallOffset(); (a - b).Abs() > 500*time.Millisecond {
+		t.Errorf("nobody set the clock, and it is another by %v", a-b)
+	}
+}
+
 // Who asks at once after an event sees it, though the event itself is still on its way.
 func TestRecorderIsNotBehindForWhoAsks(t *testing.T) {
 	dir, said := t.TempDir(), []string{}

@@ -68,7 +68,7 @@ func serve(ctx context.Context, dir string, r Request, now time.Time) (Answer, e
 		}
 		// Journals are removed only when what is in them was committed: those that are there go into the new one.
 		if s, again := openStore(ctx, dir, false, now); again == nil {
-			_ = s.setFact(ctx, factDamaged) // told now in any case
+			_ = setFact(ctx, s.db, factDamaged, now) // told now in any case
 			_ = s.close()
 		}
 		err = a.use(ctx, dir, r, readOnly, now)
@@ -112,10 +112,15 @@ func (a *Answer) use(ctx context.Context, dir string, r Request, readOnly bool, 
 			a.tell("what happened last could not be filed yet: %v", err)
 		}
 	}
-	if at, err := s.fact(ctx, factDamaged); err != nil {
-		return err
-	} else if age := now.Sub(at); !at.IsZero() && age < tellDamaged && age > -tellDamaged {
-		a.tell("the history was damaged; on %s it was set aside as %s and begun anew", at.Local().Format("2006-01-02 15:04"), filepath.Join(dir, damagedName))
+	for _, damage := range []struct{ fact, text, file string }{
+		{factDamaged, "the history was damaged; on %s it was set aside as %s and begun anew", damagedName},
+		{factLines, "a part of the history was damaged; on %s it was set aside as %s, and what could be read of it is kept", damagedLog},
+	} {
+		if at, err := s.fact(ctx, damage.fact); err != nil {
+			return err
+		} else if age := now.Sub(at); !at.IsZero() && age < tellDamaged && age > -tellDamaged {
+			a.tell(damage.text, at.Local().Format("2006-01-02 15:04"), filepath.Join(dir, damage.file))
+		}
 	}
 	if a.Targets, err = s.targets(ctx); err != nil {
 		return err

@@ -57,13 +57,17 @@ const (
 const (
 	factFolded  = "folded"  // when journals were last folded
 	factDamaged = "damaged" // when a damaged database was set aside
+	factLines   = "lines"   // when a damaged journal was
 )
 
 // tellDamaged is for how long it is told that a damaged database was set aside.
 const tellDamaged = 7 * 24 * time.Hour
 
-// damagedName is where a damaged database goes; one is kept.
-const damagedName = dbName + ".damaged"
+// damagedName is where a damaged database goes, damagedLog where a damaged journal does; one is kept of each.
+const (
+	damagedName = dbName + ".damaged"
+	damagedLog  = "history.log.damaged"
+)
 
 // A store is the database.
 type store struct {
@@ -214,9 +218,15 @@ func (s *store) fact(ctx context.Context, name string) (time.Time, error) {
 	return t, nil
 }
 
-func (s *store) setFact(ctx context.Context, name string) error {
-	_, err := s.db.ExecContext(ctx, "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-		name, s.now.UTC().Format(time.RFC3339Nano))
+// A conn is a database, or a transaction.
+type conn interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// setFact notes that something was now.
+func setFact(ctx context.Context, c conn, name string, now time.Time) error {
+	_, err := c.ExecContext(ctx, "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+		name, now.UTC().Format(time.RFC3339Nano))
 	return err
 }
 
@@ -288,14 +298,15 @@ func (s *store) foldOne(ctx context.Context, path string) (alive string, err err
 		}
 		return first.Run, nil
 	}
+	damaged := false
 	err = s.within(ctx, func(tx *sql.Tx) error {
 		w := folder{ctx: ctx, tx: tx, targets: map[string]int64{}, watched: map[int64]*span{}}
 		bad, err := readLines(f, w.line)
 		if errors.Is(err, errEnough) { // it was folded, and only not removed
 			return nil
 		}
-		if err == nil && bad > 0 && w.run == 0 {
-			return os.Rename(path, path+".damaged") // not even whose it is can be read
+		if damaged = bad > 0; err == nil && damaged {
+			err = setFact(ctx, tx, factLines, s.now)
 		}
 		if err == nil && w.run != 0 {
 			if _, err = tx.ExecContext(ctx, "UPDATE runs SET seen = ? WHERE id = ?", w.seen, w.run); err == nil {
@@ -307,7 +318,12 @@ func (s *store) foldOne(ctx context.Context, path string) (alive string, err err
 	if err != nil {
 		return "", err
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if damaged { // for a look; what could be read of it is kept
+		err = os.Rename(path, filepath.Join(filepath.Dir(path), damagedLog))
+	} else {
+		err = os.Remove(path)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
 	return "", nil
@@ -477,7 +493,7 @@ func (s *store) prune(ctx context.Context, days int) error {
 	if err != nil {
 		return err
 	}
-	if err := s.setFact(ctx, factFolded); err != nil {
+	if err := setFact(ctx, s.db, factFolded, s.now); err != nil {
 		return err
 	}
 	if !last.IsZero() && s.now.Sub(last) < 48*time.Hour {
