@@ -12,11 +12,15 @@ import (
 // comfort is what a person has told the desktop about seeing: how large texts are to be, and that nothing is to move.
 type comfort struct {
 	scale float64 // of texts; 1 is usual
+	whole bool    // how fine the screen is, is in it: Fyne need not find out
 	still bool
 }
 
 // scaleVar is the variable by which Fyne is told a scale. A person who has set it is obeyed.
 const scaleVar = "FYNE_SCALE"
+
+// fineVar is the variable by which Fyne is told to ask no monitor how wide it is.
+const fineVar = "FYNE_DISABLE_DPI_DETECTION"
 
 // comfortWithin is how long the first picture waits for the desktop to say; what it says later is applied then.
 const comfortWithin = 40 * time.Millisecond
@@ -37,7 +41,8 @@ func (w *Window) suit(c comfort) {
 	if c == w.comfort {
 		return
 	}
-	rescale := c.scale != w.comfort.scale && !w.ownScale
+	rescale := (c.scale != w.comfort.scale || c.whole != w.comfort.whole) && !w.ownScale
+	fine := c.whole != w.comfort.whole && !w.ownScale
 	w.comfort = c
 	if _, there := w.app.Settings().(still); c.still != there {
 		if c.still {
@@ -46,6 +51,15 @@ func (w *Window) suit(c comfort) {
 			w.app = s.App
 		}
 		fyne.SetCurrentApp(w.app) // Fyne's own widgets ask this one whether they may move
+	}
+	if fine {
+		value := ""
+		if c.whole {
+			value = "true"
+		}
+		if err := os.Setenv(fineVar, value); err != nil {
+			return
+		}
 	}
 	if rescale {
 		if err := os.Setenv(scaleVar, strconv.FormatFloat(c.scale, 'f', -1, 64)); err == nil {

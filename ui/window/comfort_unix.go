@@ -4,6 +4,8 @@ package window
 
 import (
 	"context"
+	"os"
+	"sync"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -22,9 +24,46 @@ const (
 	portalWithin = 5 * time.Second // it may have to be started
 )
 
-// watchComfort calls apply with what the desktop says, first as soon as it has answered, then at each change, until ctx or
-// the session bus ends. Without a bus or a portal it returns, and nothing was said.
+// watchComfort calls apply with what the desktop says, first as soon as it has answered, then at each change, until ctx ends
+// or nobody is left to say more. Under X11 the size is that of the X server's resources, where it has one: the person's text
+// size is in it, and that of the portal is but a part. Without a portal and without resources it returns, and nothing was said.
 func watchComfort(ctx context.Context, apply func(comfort)) {
+	var mu sync.Mutex
+	var last comfort
+	said, portal, dpi := false, comfort{scale: 1}, 0.0
+	tell := func(change func() bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !change() {
+			return
+		}
+		c := portal
+		if dpi > 0 {
+			c.scale, c.whole = dpi/usualDPI, true
+		}
+		if c = c.sane(); !said || c != last {
+			said, last = true, c
+			apply(c)
+		}
+	}
+	var wg sync.WaitGroup
+	if ofX(os.Getenv) {
+		wg.Go(func() {
+			// A server that is not there, or that lets nobody in, says nothing; the window will not open on it either.
+			_ = watchResources(ctx, os.Getenv("DISPLAY"), func(x float64) {
+				tell(func() bool {
+					dpi = x
+					return said || dpi > 0 // else the portal may still have something to say
+				})
+			})
+		})
+	}
+	watchPortal(ctx, func(c comfort) { tell(func() bool { portal = c; return true }) })
+	wg.Wait()
+}
+
+// watchPortal calls apply with what the portal says, at once and at each change.
+func watchPortal(ctx context.Context, apply func(comfort)) {
 	conn, err := dbus.SessionBusPrivateNoAutoStartup(dbus.WithContext(ctx))
 	if err != nil {
 		return

@@ -65,6 +65,7 @@ func wantComfort(t *testing.T, said <-chan comfort, want comfort) {
 }
 
 func TestComfortOfTheDesktop(t *testing.T) {
+	t.Setenv("DISPLAY", "") // whatever the X server says
 	v := dbus.MakeVariant
 	for name, c := range map[string]struct {
 		all  map[string]map[string]dbus.Variant
@@ -128,6 +129,7 @@ func TestComfortOfTheDesktop(t *testing.T) {
 
 func TestTheWindowSuitsTheDesktop(t *testing.T) {
 	t.Setenv(scaleVar, "") // and back at the end
+	t.Setenv(fineVar, "")
 	if err := os.Unsetenv(scaleVar); err != nil {
 		t.Fatal(err)
 	}
@@ -141,10 +143,14 @@ func TestTheWindowSuitsTheDesktop(t *testing.T) {
 		scale string
 	}{
 		{comfort{scale: 1}, ""}, {comfort{scale: 1.25, still: true}, "1.25"}, {comfort{scale: 1.25, still: true}, "1.25"}, {comfort{scale: 2}, "2"}, {comfort{scale: 1}, "1"}, {comfort{still: true, scale: 99}, "3"}, {comfort{}, "1"},
+		{comfort{scale: 1.5, whole: true}, "1.5"}, {comfort{scale: 1, whole: true}, "1"}, {comfort{}, "1"},
 	} {
 		d.suit(c.comfort)
 		if got := os.Getenv(scaleVar); got != c.scale {
 			t.Errorf("%+v: scale %q, want %q", c.comfort, got, c.scale)
+		}
+		if got := os.Getenv(fineVar) == "true"; got != c.whole {
+			t.Errorf("%+v: the monitor is left out: %v", c.comfort, got)
 		}
 		if got := moves(); got != (before && !c.still) {
 			t.Errorf("%+v: things move: %v", c.comfort, got)

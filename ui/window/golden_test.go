@@ -254,6 +254,7 @@ func (s scene) opens(t testing.TB, in dress, size fyne.Size) *desk {
 		t.Skip("no font with Chinese characters: install fonts-noto-cjk")
 	}
 	d := newDesk(t, in.v, in.lang, size)
+	d.Window.suit(comfort{scale: 1, still: true}) // no cursor that comes and goes
 	d.client.settings.Demo = strings.HasPrefix(s.name, "drill") || s.name == "small-drill"
 	if s.snaps != nil {
 		d.give(s.snaps()...)
