@@ -15,11 +15,12 @@ LDFLAGS := -s -w -X main.version=$(shell scripts/version)
 
 PREFIX ?= /usr/local
 
-.PHONY: help run test build install uninstall deb deb-test bench lab check screenshots clean need-run need-test
+.PHONY: help run test test-windows build install uninstall deb deb-test bench lab check screenshots clean need-run need-test
 
 help:
 	@echo 'make run          build Holdfast and start it'
 	@echo 'make test         run all tests'
+	@echo 'make test-windows run the tests of what is for Windows, under wine'
 	@echo 'make build        build bin/holdfast and bin/holdfast-window'
 	@echo 'make install      put what make build made below PREFIX (/usr/local); DESTDIR is for packages'
 	@echo 'make uninstall    take it away again'
@@ -42,6 +43,9 @@ build: need-run
 
 test: need-test
 	@scripts/test
+
+test-windows:
+	@scripts/test-windows
 
 # Neither builds: it is run as root, who needs no Go for it.
 install uninstall: export PREFIX := $(PREFIX)
