@@ -40,7 +40,7 @@ func (p *program) newReconnect() *cobra.Command {
 		Use:   "reconnect [NAME]...",
 		Short: "Try again at once: what is broken, or the targets named",
 		RunE: func(cmd *cobra.Command, names []string) error {
-			return p.ask(func(c *control.Client) error { return c.Reconnect(cmd.Context(), names...) })
+			return p.ask(func(c *control.Client) error { return c.Reconnect(cmd.Context(), named(names)...) })
 		},
 		ValidArgsFunction: p.completeTargets,
 	}
@@ -61,7 +61,7 @@ func (p *program) newPause() *cobra.Command {
 				}
 				until = time.Now().Add(length)
 			}
-			return p.ask(func(c *control.Client) error { return c.Pause(cmd.Context(), until, names...) })
+			return p.ask(func(c *control.Client) error { return c.Pause(cmd.Context(), until, named(names)...) })
 		},
 		ValidArgsFunction: p.completeTargets,
 	}
@@ -74,7 +74,7 @@ func (p *program) newResume() *cobra.Command {
 		Use:   "resume [NAME]...",
 		Short: "Watch again what was paused",
 		RunE: func(cmd *cobra.Command, names []string) error {
-			return p.ask(func(c *control.Client) error { return c.Resume(cmd.Context(), names...) })
+			return p.ask(func(c *control.Client) error { return c.Resume(cmd.Context(), named(names)...) })
 		},
 		ValidArgsFunction: p.completeTargets,
 	}
@@ -149,7 +149,7 @@ func (p *program) completeTargets(cmd *cobra.Command, given []string, _ string) 
 	_ = p.ask(func(c *control.Client) error {
 		s, err := c.Status(ctx)
 		for _, t := range s.Targets {
-			if !slices.Contains(given, t.Target) {
+			if !slices.Contains(named(given), t.Target) {
 				names = append(names, cobra.CompletionWithDesc(t.Target, stateWord(t, l)))
 			}
 		}
@@ -168,4 +168,13 @@ func stateWord(o wire.Object, l ui.Lang) string {
 		return o.State // of a newer version
 	}
 	return ui.LookOf(s.State).Word(l)
+}
+
+// named are the targets that a person names as they were shown.
+func named(shown []string) []string {
+	names := make([]string, len(shown))
+	for i, s := range shown {
+		names[i] = ui.Named(s)
+	}
+	return names
 }

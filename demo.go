@@ -30,7 +30,7 @@ type demo struct {
 }
 
 // newDemo opens a port of the loopback interface. Serve, or close the listener.
-func newDemo(lang ui.Lang) (*demo, error) {
+func newDemo() (*demo, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("starting the demo server: %w", err)
@@ -39,14 +39,11 @@ func newDemo(lang ui.Lang) (*demo, error) {
 		server: responder.New(responder.Options{MaxClients: 64}),
 		ln:     ln,
 		target: monitor.Target{
-			Name: lang.Say("demo.name"), Address: ln.Addr().String(),
+			Name: ui.DemoName(), Address: ln.Addr().String(),
 			Heartbeat: "line", Send: "PING {nonce}\n", Expect: "PONG {nonce}\n",
 		},
 	}, nil
 }
-
-// call names the demo in the language that the person reads now. To the fleet it is another target then.
-func (d *demo) call(lang ui.Lang) { d.target.Name = lang.Say("demo.name") }
 
 func (d *demo) serve(ctx context.Context) error { return d.server.Serve(ctx, d.ln) }
 

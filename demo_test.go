@@ -8,12 +8,11 @@ import (
 	"holdfast/internal/desktest"
 	"holdfast/monitor"
 	"holdfast/netcheck"
-	"holdfast/ui"
 )
 
 // Each break of the drill looks as it is said to, whatever came before it, and each ends when it is told to.
 func TestDrill(t *testing.T) {
-	d, err := newDemo(ui.English)
+	d, err := newDemo()
 	if err != nil {
 		t.Fatal(err)
 	}

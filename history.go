@@ -66,7 +66,7 @@ func (p *program) history(ctx context.Context, f historyFlags) error {
 	if err != nil {
 		return usageError{fmt.Errorf("--%w", err)}
 	}
-	q := wire.HistoryQuery{Since: since, Target: f.target, Cause: f.cause, Text: f.text, Limit: f.limit}
+	q := wire.HistoryQuery{Since: since, Target: ui.Named(f.target), Cause: f.cause, Text: f.text, Limit: f.limit}
 	if q.Limit == 0 {
 		q.Limit = everything
 	}
@@ -144,7 +144,7 @@ func appendPast(b []byte, u *wire.PastOutage, now time.Time, l ui.Lang) []byte {
 		length = l.Lasted(o.End.Sub(o.Start))
 	}
 	b = fmt.Appendf(b, "%s  %s  %s\n", stamp(u.Start), length,
-		l.Say("path.entry", "name", ui.Printable(u.Target, 80), "text", ui.Printable(ui.OutageWord(o, l), 80)))
+		l.Say("path.entry", "name", ui.Called(u.Target, l, 80), "text", ui.Printable(ui.OutageWord(o, l), 80)))
 	more := func(text string) {
 		if text != "" {
 			b = fmt.Appendf(b, "    %s\n", text)

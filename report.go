@@ -26,7 +26,7 @@ func (p *program) newReport() *cobra.Command {
   holdfast report --since 30d --lang zh "Office gateway" | mail -s "Last month" admin@example.net`,
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.sumUp(cmd.Context(), since, args)
+			return p.sumUp(cmd.Context(), since, named(args))
 		},
 		ValidArgsFunction: p.completeTargets,
 	}
@@ -85,7 +85,11 @@ func (p *program) sumUp(ctx context.Context, since string, names []string) error
 		}
 	}
 	lang := p.language("", p.getenv)
-	of := strings.Join(names, ", ")
+	shown := make([]string, len(names))
+	for i, name := range names {
+		shown[i] = ui.Called(name, lang, 80)
+	}
+	of := strings.Join(shown, lang.Say("comma"))
 	if len(names) > 5 {
 		of = lang.Say("hop.shared", "n", strconv.Itoa(len(names)))
 	}

@@ -181,7 +181,7 @@ func (r *resident) hostGone(gone bool) {
 
 // run is all but the icon: it ends when ctx does, or with the first part that fails, and everything has ended then.
 func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
-	if r.demo, err = newDemo(r.language()); err != nil {
+	if r.demo, err = newDemo(); err != nil {
 		return err
 	}
 	events := r.fleet.Subscribe(false)
@@ -316,7 +316,6 @@ func (r *resident) watch(current func() config.Settings) error {
 		return fmt.Errorf("settings: %w", err)
 	}
 	if s.Demo {
-		r.demo.call(r.p.language(s.Language, r.p.getenv))
 		targets = withDemo(r.demo, targets)
 	}
 	if err := r.fleet.Set(targets); err != nil {

@@ -32,7 +32,7 @@ func (p *program) newStatus() *cobra.Command {
 			if err := p.ask(func(c *control.Client) (err error) { s, err = c.Status(cmd.Context()); return err }); err != nil {
 				return err
 			}
-			if err := choose(&s, names); err != nil {
+			if err := choose(&s, named(names)); err != nil {
 				return err
 			}
 			if report {

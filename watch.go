@@ -113,7 +113,7 @@ func (p *program) settled(ctx context.Context, path string) ([]monitor.Target, *
 	if len(targets) > 0 && !s.Demo {
 		return targets, nil, nil
 	}
-	d, err := newDemo(p.language(s.Language, p.getenv))
+	d, err := newDemo()
 	if err != nil {
 		return nil, nil, err
 	}

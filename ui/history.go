@@ -488,7 +488,7 @@ func SeenText(e netcheck.Evidence, l Lang) string {
 // Affected names the target, or says how many there are.
 func (i *Incident) Affected(l Lang) string {
 	if len(i.Targets) == 1 {
-		return Printable(i.Targets[0], maxName)
+		return Called(i.Targets[0], l, maxName)
 	}
 	return l.Say("hop.shared", "n", strconv.Itoa(len(i.Targets)))
 }

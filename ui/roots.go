@@ -101,7 +101,7 @@ func (r Root) Names(snaps []monitor.Snapshot, max int, l Lang) string {
 	var b strings.Builder
 	count := 0
 	for n, i := range r.Members {
-		name := Printable(snaps[i].Target.Name, 40)
+		name := Called(snaps[i].Target.Name, l, 40)
 		more := ""
 		if left := len(r.Members) - n - 1; left > 0 {
 			more = l.Say("root.more", "n", strconv.Itoa(left))

@@ -109,7 +109,7 @@ func TrayOf(snaps []monitor.Snapshot, stalled []string, now time.Time, l Lang) T
 		s := snaps[i]
 		row(TrayRow{
 			Key:   s.Target.Name,
-			Name:  Printable(s.Target.Name, 40),
+			Name:  Called(s.Target.Name, l, 40),
 			Words: trayWords(s, looks[i], now, l),
 			Look:  looks[i],
 		})
@@ -143,7 +143,7 @@ func rank(k Look) Look {
 // tip writes the tooltip; worst is the worst target.
 func (t *Tray) tip(snaps []monitor.Snapshot, worst int, roots []Root, up int, now time.Time, l Lang) {
 	s := snaps[worst]
-	name := Printable(s.Target.Name, 40)
+	name := Called(s.Target.Name, l, 40)
 	switch t.Look {
 	case LookUnknown:
 		t.Title = l.Say("tip.plain", "text", lower(l.Say("state.unknown"), l))
@@ -190,7 +190,7 @@ func tipRoots(snaps []monitor.Snapshot, roots []Root, now time.Time, l Lang) str
 		}
 		sentence := r.Explain(snaps, l).Sentence
 		if !r.Many() {
-			sentence = l.Say("tip.line", "name", Printable(snaps[r.Oldest].Target.Name, 40), "sentence", sentence)
+			sentence = l.Say("tip.line", "name", Called(snaps[r.Oldest].Target.Name, l, 40), "sentence", sentence)
 		}
 		lines = append(lines, l.Say("row.broken", "sentence", sentence, "time", l.Clock(r.Since(snaps), now)))
 	}

@@ -154,7 +154,7 @@ func ViewUntil(s monitor.Snapshot, now time.Time, l Lang) (View, time.Duration) 
 	c := clock{now: now, l: l}
 	v := View{
 		Key:     s.Target.Name,
-		Name:    Printable(s.Target.Name, maxName),
+		Name:    Called(s.Target.Name, l, maxName),
 		Address: addressOf(s, l),
 		Look:    LookOf(s.State),
 		State:   s.State,
@@ -451,7 +451,7 @@ func Explain(v netcheck.Verdict, s monitor.Snapshot, l Lang) Explanation {
 	}
 	pairs := []string{
 		"interface", interfaceOf(v.Interface, "", l), "server", server, "gateway", gateway, "proxy", proxy, "login", Printable(scheme, 8) + "://USER@" + proxy,
-		"name", Printable(t.Name, maxName), "duration", l.Say("some.time"),
+		"name", Called(t.Name, l, maxName), "duration", l.Say("some.time"),
 	}
 	return Explanation{Sentence: upper(l.Say(code, pairs...)), Remedy: upper(l.Tell(code, pairs...)), Short: short(v.Cause, l)}
 }

@@ -123,3 +123,26 @@ func (l Lang) Then(sentence, next string) string {
 	}
 	return sentence + " " + next
 }
+
+// DemoName is the name of the built-in demo among the targets: the same in every language, as requests and the history need it.
+func DemoName() string { return English.Say("demo.name") }
+
+// Called is the name of a target as it is shown, of max characters at most: what somebody named it, made printable. The demo,
+// which nobody named, has a name in each language.
+func Called(name string, l Lang, max int) string {
+	for _, other := range []Lang{English, Chinese} {
+		if rest, ok := strings.CutPrefix(name, other.Say("demo.name")); ok && strings.Trim(rest, " 0123456789") == "" {
+			name = l.Say("demo.name") + rest
+			break
+		}
+	}
+	return Printable(name, max)
+}
+
+// Named is the name that a person means who saw it as Called has it, in whatever language.
+func Named(shown string) string {
+	if rest, ok := strings.CutPrefix(shown, Chinese.Say("demo.name")); ok && strings.Trim(rest, " 0123456789") == "" {
+		return DemoName() + rest
+	}
+	return shown
+}

@@ -162,3 +162,25 @@ func TestWhatIsFilledInIsNotLookedAtAgain(t *testing.T) {
 		t.Errorf("an unknown code came back as %q", got)
 	}
 }
+
+func TestTheDemoIsCalledInTheLanguageOfTheReader(t *testing.T) {
+	for _, c := range []struct{ name, english, chinese string }{
+		{DemoName(), "Demo server (built in)", "演示服务器（内置）"},
+		{DemoName() + " 2", "Demo server (built in) 2", "演示服务器（内置） 2"},
+		{"演示服务器（内置）", "Demo server (built in)", "演示服务器（内置）"}, // of an older version, in the history
+		{DemoName() + " of mine", "Demo server (built in) of mine", "Demo server (built in) of mine"},
+		{"Office\x1b", `Office\x1b`, `Office\x1b`},
+	} {
+		if got := Called(c.name, English, 80); got != c.english {
+			t.Errorf("%q is called %q, want %q", c.name, got, c.english)
+		}
+		if got := Called(c.name, Chinese, 80); got != c.chinese {
+			t.Errorf("%q is called %q in Chinese, want %q", c.name, got, c.chinese)
+		}
+	}
+	for shown, want := range map[string]string{"演示服务器（内置）": DemoName(), "演示服务器（内置） 2": DemoName() + " 2", "办公室": "办公室", DemoName(): DemoName()} {
+		if got := Named(shown); got != want {
+			t.Errorf("%q names %q, want %q", shown, got, want)
+		}
+	}
+}

@@ -520,7 +520,7 @@ func (n *step) change(a *alarm, f finding) {
 // mark notes what was told.
 func (n *step) mark(a *alarm, f finding) {
 	a.told, a.toldN, a.toldAt, a.differs = n.sign(f), len(f.names), n.w.Now, time.Time{}
-	a.toldName = ui.Printable(n.w.Targets[f.Oldest].Target.Name, maxName)
+	a.toldName = ui.Called(n.w.Targets[f.Oldest].Target.Name, n.s.Lang, maxName)
 }
 
 // sign is what a notification says of f, less its times and in no person's language.
@@ -564,7 +564,7 @@ func (n *step) note(a *alarm, f finding, code string) Note {
 		out.Body = l.Tell("note.root", "sentence", why.Sentence, "remedy", why.Remedy) + "\n" + f.Names(n.w.Targets, maxNames, l)
 		return out
 	}
-	name := ui.Printable(s.Target.Name, maxName)
+	name := ui.Called(s.Target.Name, l, maxName)
 	out.Title = l.Say(code, "name", name)
 	out.Body = l.Tell(code, "sentence", why.Sentence, "time", l.Clock(f.Since(n.w.Targets), n.w.Now))
 	if why.Remedy != "" {

@@ -31,13 +31,13 @@ func (w Lines) Append(buf []byte, e monitor.Event) []byte {
 	l := w.Lang
 	buf = s.Time.Local().AppendFormat(buf, "2006-01-02 15:04:05.000")
 	buf = append(buf, "  "...)
-	buf = append(buf, ui.Printable(s.Target.Name, nameRunes)...)
+	buf = append(buf, ui.Called(s.Target.Name, l, nameRunes)...)
 	buf = append(buf, l.Say("colon")...)
 	switch {
 	case e.Removed:
 		buf = append(buf, l.Say("term.removed")...)
 	case e.Renewed:
-		buf = append(buf, l.Say("term.renewed", "name", ui.Printable(s.Target.Name, nameRunes))...)
+		buf = append(buf, l.Say("term.renewed", "name", ui.Called(s.Target.Name, l, nameRunes))...)
 	case e.Kind == monitor.BeatEvent:
 		buf = append(buf, l.Say("seen.answers", "rtt", l.RTT(s.RTT))...)
 	case e.Kind == monitor.AttemptEvent:

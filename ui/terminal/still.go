@@ -109,7 +109,7 @@ func (w Still) plain(buf []byte, v *ui.View) []byte {
 
 // AppendUnknown appends a target that nobody watches at the moment: nothing that was known of it may be said to be so.
 func (w Still) AppendUnknown(buf []byte, s monitor.Snapshot) []byte {
-	text := w.Lang.Say("path.entry", "name", ui.Printable(s.Target.Name, nameRunes), "text", ui.LookUnknown.Word(w.Lang))
+	text := w.Lang.Say("path.entry", "name", ui.Called(s.Target.Name, w.Lang, nameRunes), "text", ui.LookUnknown.Word(w.Lang))
 	if !w.Plain {
 		text = w.Glyphs.look[ui.LookUnknown] + " " + text
 	}

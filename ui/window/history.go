@@ -256,7 +256,7 @@ func (h *historyPage) say() {
 	l, want := w.lang, w.past
 	name := w.say("history.all")
 	if want.target != "" {
-		name = ui.Printable(want.target, 80)
+		name = ui.Called(want.target, w.lang, 80)
 	}
 	h.target.say(name)
 	cause := w.say("history.cause")
@@ -530,7 +530,7 @@ func (h *historyPage) copySummary() {
 	w := h.w
 	of := w.say("history.all")
 	if w.past.target != "" {
-		of = w.past.target
+		of = ui.Called(w.past.target, w.lang, 80)
 	}
 	w.model.mu.Lock()
 	version := w.model.version

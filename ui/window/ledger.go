@@ -476,7 +476,7 @@ func detailsOf(one *ui.Incident, now time.Time, l ui.Lang) []detailLine {
 	}
 	var names []string
 	for _, n := range one.Targets {
-		names = append(names, ui.Printable(n, 80))
+		names = append(names, ui.Called(n, l, 80))
 	}
 	add("col.who", strings.Join(names, l.Say("comma")))
 	var also []string
