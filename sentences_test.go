@@ -40,6 +40,7 @@ var neutral = map[string]string{
 	"failed to unlock ":                   "what a library says, to be recognised",
 	"no such":                             "what a library says, to be recognised",
 	"ui/pasted.go":                        "schemes of addresses, and names of products",
+	"ui/window/resources_unix.go":         "why a size of the desktop's is not known: the window takes its own",
 	"ui/tray/item_unix.go":                "said to programs on the bus, by custom in English",
 	"7x ORDER BY ":                        "SQL",
 	"org.gnome.desktop.interface ":        "a setting of the desktop",
