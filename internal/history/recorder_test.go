@@ -286,8 +286,9 @@ func TestRecorderDoesNotGrow(t *testing.T) {
 			now = now.Add(time.Second)
 			for _, e := range []monitor.Event{a.event(now, monitor.Down, netcheck.ServerRefused), a.event(now.Add(time.Millisecond), monitor.Up, "")} {
 				r.take(&e, e.Snapshot.Time)
-				r.flush(e.Snapshot.Time, theMinute)
 			}
+			r.Beat("office", now, time.Millisecond)
+			r.flush(now, theMinute)
 			r.foldNow(t.Context(), now)
 		}
 		runtime.GC()
