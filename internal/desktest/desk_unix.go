@@ -37,7 +37,7 @@ func New(t testing.TB) *Desk {
 	return &Desk{Dir: dir, t: t, env: map[string]string{
 		"HOME": dir, "XDG_CONFIG_HOME": dir + "/config", "XDG_CACHE_HOME": dir + "/cache", "XDG_DATA_HOME": dir + "/data",
 		"XDG_STATE_HOME": dir + "/state", "XDG_RUNTIME_DIR": run, "XDG_CURRENT_DESKTOP": "", "LC_ALL": "C.UTF-8",
-		"DBUS_SESSION_BUS_ADDRESS": "unix:path=" + run + "/none", "DISPLAY": "", "WAYLAND_DISPLAY": "",
+		"DBUS_SESSION_BUS_ADDRESS": "unix:path=" + run + "/none", "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=" + run + "/none", "DISPLAY": "", "WAYLAND_DISPLAY": "",
 		"NO_AT_BRIDGE": "1", "GTK_A11Y": "none", "LIBGL_ALWAYS_SOFTWARE": "1",
 	}}
 }

@@ -25,6 +25,21 @@ func clients(t testing.TB, b *desktest.Bus) int {
 	return len(slices.DeleteFunc(names, func(n string) bool { return n[0] != ':' })) - 1
 }
 
+// forge sends a signal straight to all who are on the bus, past the rules that they have given it.
+func forge(t *testing.T, conn *dbus.Conn, path dbus.ObjectPath, iface, member string, body ...any) {
+	t.Helper()
+	var names []string
+	desktest.Must(t, conn.BusObject().Call(busName+".ListNames", 0).Store(&names))
+	for _, to := range names {
+		if to[0] == ':' {
+			<-conn.Send(&dbus.Message{Type: dbus.TypeSignal, Headers: map[dbus.HeaderField]dbus.Variant{
+				dbus.FieldInterface: dbus.MakeVariant(iface), dbus.FieldMember: dbus.MakeVariant(member), dbus.FieldPath: dbus.MakeVariant(path),
+				dbus.FieldDestination: dbus.MakeVariant(to), dbus.FieldSignature: dbus.MakeVariant(dbus.SignatureOf(body...)),
+			}, Body: body}, nil).Done
+		}
+	}
+}
+
 // A call is what a server was told.
 type call struct {
 	method      string

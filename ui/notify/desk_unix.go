@@ -319,6 +319,12 @@ func connect(ctx context.Context) (*dbus.Conn, *inbox, error) {
 		return nil, nil, errors.New("there is no session bus")
 	}
 	in := &inbox{signals: make(chan *dbus.Signal, 16), owner: make(chan struct{}, 1)}
+	conn, err := dial(ctx, at, in)
+	return conn, in, err
+}
+
+// dial connects to the bus at an address; the connection ends with ctx.
+func dial(ctx context.Context, at string, in dbus.SignalHandler) (*dbus.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	tooLong := time.AfterFunc(busWithin, cancel) // a bus that is stopped accepts and says nothing
 	conn, err := dbus.Connect(at, dbus.WithContext(ctx), dbus.WithSignalHandler(in))
@@ -328,19 +334,24 @@ func connect(ctx context.Context) (*dbus.Conn, *inbox, error) {
 	}
 	if err != nil {
 		cancel()
-		return nil, nil, err
+		return nil, err
 	}
 	context.AfterFunc(conn.Context(), cancel)
-	return conn, in, nil
+	return conn, nil
 }
 
-// talk tells the server on conn what there is, until conn or ctx ends.
-func (d *desk) talk(ctx context.Context, conn *dbus.Conn, in *inbox) error {
-	bus := func(method string, args ...any) *dbus.Call {
+// asker returns what calls the bus itself.
+func asker(ctx context.Context, conn *dbus.Conn) func(method string, args ...any) *dbus.Call {
+	return func(method string, args ...any) *dbus.Call {
 		ctx, cancel := context.WithTimeout(ctx, busWithin)
 		defer cancel()
 		return conn.BusObject().CallWithContext(ctx, busName+"."+method, 0, args...)
 	}
+}
+
+// talk tells the server on conn what there is, until conn or ctx ends.
+func (d *desk) talk(ctx context.Context, conn *dbus.Conn, in *inbox) error {
+	bus := asker(ctx, conn)
 	for _, rule := range []string{
 		"type='signal',sender='" + busName + "',interface='" + busName + "',member='NameOwnerChanged',arg0='" + serverName + "'",
 		"type='signal',sender='" + serverName + "',path='" + string(serverPath) + "',interface='" + serverName + "'",

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -413,22 +414,8 @@ func TestForgedAndTooManySignals(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Straight to whoever has the notification, past the rule that it has given the bus.
-	var names []string
-	if err := other.BusObject().Call(busName+".ListNames", 0).Store(&names); err != nil {
-		t.Fatal(err)
-	}
-	for _, to := range names {
-		if strings.HasPrefix(to, ":") {
-			m := &dbus.Message{Type: dbus.TypeSignal, Headers: map[dbus.HeaderField]dbus.Variant{
-				dbus.FieldInterface: dbus.MakeVariant(serverName), dbus.FieldMember: dbus.MakeVariant("ActionInvoked"),
-				dbus.FieldPath: dbus.MakeVariant(serverPath), dbus.FieldDestination: dbus.MakeVariant(to),
-				dbus.FieldSignature: dbus.MakeVariant(dbus.SignatureOf(uint32(0), "")),
-			}, Body: []any{uint32(8), "reconnect"}}
-			for range 100 {
-				<-other.Send(m, nil).Done
-			}
-		}
+	for range 100 {
+		forge(t, other, serverPath, serverName, "ActionInvoked", uint32(8), "reconnect")
 	}
 	for _, body := range [][]any{{}, {"8", "open"}, {uint32(8)}, {uint32(8), int32(1)}, {uint32(0), "open"}} {
 		if err := s.conn.Emit(serverPath, serverName+".ActionInvoked", body...); err != nil {
@@ -481,20 +468,28 @@ func FuzzMessage(f *testing.F) {
 	})
 }
 
-// The whole of it: what the fleet says becomes a notification, and a click on that asks for the target.
-func TestNotifier(t *testing.T) {
-	b := desktest.SessionBus(t)
-	s := newServer(t, b, everything...)
-	a := make(asked, 8)
-	events := make(chan monitor.Event, 8)
-	snaps := make(chan []monitor.Snapshot, 1)
-	office := monitor.Snapshot{Target: monitor.Target{Name: "office", Address: "192.0.2.7:7000"}, State: monitor.Up, UpSince: time.Now()}
-	snaps <- []monitor.Snapshot{office}
-	var looks atomic.Int64
-	n := New(Options{
+// An office is a fleet of one target, which is up, and a Notifier that tells of it.
+type office struct {
+	*Notifier
+	t        *testing.T
+	asked    asked
+	up, down monitor.Snapshot
+	events   chan monitor.Event
+	mu       sync.Mutex
+	now      monitor.Snapshot
+	looks    atomic.Int64 // of the Notifier
+}
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	o := &office{t: t, asked: make(asked, 8), events: make(chan monitor.Event, 8)}
+	o.up = monitor.Snapshot{Target: monitor.Target{Name: "office", Address: "192.0.2.7:7000"}, State: monitor.Up, UpSince: time.Now()}
+	o.down, o.now = o.up, o.up
+	o.down.State, o.down.Verdict, o.down.BrokenSince, o.down.UpSince = monitor.Down, netcheck.Verdict{Cause: netcheck.ServerRefused}, time.Now(), time.Time{}
+	o.Notifier = New(Options{
 		Next: func(ctx context.Context) (monitor.Event, error) {
 			select {
-			case e := <-events:
+			case e := <-o.events:
 				return e, nil
 			case <-ctx.Done():
 				return monitor.Event{}, ctx.Err()
@@ -502,28 +497,49 @@ func TestNotifier(t *testing.T) {
 		},
 		Close: func() {},
 		Snapshots: func() []monitor.Snapshot {
-			now := <-snaps
-			snaps <- now
-			looks.Add(1)
-			return now
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.looks.Add(1)
+			return []monitor.Snapshot{o.now}
 		},
-		Actions: a.actions(),
+		Actions: o.asked.actions(),
 	})
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- n.Run(ctx) }()
-	n.Set(Settings{After: 50 * time.Millisecond, Lang: ui.English})
-	tell := func(o monitor.Snapshot) {
-		<-snaps
-		snaps <- []monitor.Snapshot{o}
-		events <- monitor.Event{Kind: monitor.StateEvent, Snapshot: o}
-	}
-	before := looks.Load()
-	tell(office)
-	desktest.Eventually(t, "it was seen to be up", func() bool { return looks.Load() > before })
-	down := office
-	down.State, down.Verdict, down.BrokenSince, down.UpSince = monitor.Down, netcheck.Verdict{Cause: netcheck.ServerRefused}, time.Now(), time.Time{}
-	tell(down)
+	go func() { ended <- o.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	o.Set(Settings{After: 50 * time.Millisecond, Lang: ui.English})
+	o.is(o.up)
+	return o
+}
+
+// is has the target be so, and waits until the Notifier has seen it.
+func (o *office) is(s monitor.Snapshot) {
+	o.t.Helper()
+	o.mu.Lock()
+	before := o.looks.Load()
+	o.now = s
+	o.mu.Unlock()
+	o.events <- monitor.Event{Kind: monitor.StateEvent, Snapshot: s}
+	o.looked(before)
+}
+
+// looked waits until the Notifier has looked more often than that.
+func (o *office) looked(before int64) {
+	o.t.Helper()
+	desktest.Eventually(o.t, "the Notifier has looked", func() bool { return o.looks.Load() > before })
+}
+
+// The whole of it: what the fleet says becomes a notification, and a click on that asks for the target.
+func TestNotifier(t *testing.T) {
+	s := newServer(t, desktest.SessionBus(t), everything...)
+	o := newOffice(t)
+	o.is(o.down)
 	s.next("GetCapabilities")
 	if got := s.next("Notify"); got.title != "office is broken" {
 		t.Errorf("got %v", got)
@@ -531,23 +547,18 @@ func TestNotifier(t *testing.T) {
 	desktest.Eventually(t, "a click is heard", func() bool {
 		s.click(8, "reconnect")
 		select {
-		case got := <-a:
+		case got := <-o.asked:
 			return got == "reconnect office"
 		case <-time.After(50 * time.Millisecond):
 			return false
 		}
 	})
-	tell(office)
+	o.is(o.up)
 	if got := s.next("Notify"); got.number != 8 || got.title != "office is connected again" {
 		t.Errorf("got %v", got)
 	}
-	n.Stalled(true)
-	desktest.Eventually(t, "it says that nobody judges", func() bool { return len(s.calls) > 0 })
+	o.Stalled(true)
 	if got := s.next("Notify"); got.title != "Holdfast has stopped watching" {
 		t.Errorf("got %v", got)
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
 	}
 }

@@ -34,6 +34,7 @@ type Notifier struct {
 	mu      sync.Mutex // guards what follows
 	set     Settings
 	stalled bool
+	asleep  bool
 	wake    chan struct{} // capacity 1: one of them has changed
 }
 
@@ -54,9 +55,9 @@ func (n *Notifier) Stalled(yes bool) { n.change(func() { n.stalled = yes }) }
 
 func (n *Notifier) change(f func()) {
 	n.mu.Lock()
-	set, stalled := n.set, n.stalled
+	set, stalled, asleep := n.set, n.stalled, n.asleep
 	f()
-	same := set == n.set && stalled == n.stalled
+	same := set == n.set && stalled == n.stalled && asleep == n.asleep
 	n.mu.Unlock()
 	if !same {
 		ring(n.wake)
@@ -93,6 +94,7 @@ func (n *Notifier) Run(ctx context.Context) error {
 		}
 	})
 	group.Go(func() { n.desk.run(ctx) })
+	group.Go(func() { watchSleep(ctx, n.o.Logger, func(asleep bool) { n.change(func() { n.asleep = asleep }) }) })
 
 	var book Book
 	var asked time.Time
@@ -114,7 +116,7 @@ func (n *Notifier) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		n.mu.Lock()
-		w, set := World{Slept: sleptFor(), Stalled: n.stalled}, n.set
+		w, set := World{Slept: sleptFor(), Asleep: n.asleep, Stalled: n.stalled}, n.set
 		n.mu.Unlock()
 		w.Now = time.Now()
 		w.Targets = n.o.Snapshots()

@@ -41,6 +41,7 @@ func (s Settings) quiet(now time.Time) time.Duration {
 type World struct {
 	Now     time.Time     // with its monotonic reading, where there is one: a clock that is set ends no patience
 	Slept   time.Duration // how long this computer has slept, ever; only the difference counts
+	Asleep  bool          // it is about to sleep, or sleeps: what breaks now says nothing
 	Targets []monitor.Snapshot
 	Stalled bool // nobody judges: nothing that is said of the targets is known to be true
 }
@@ -70,6 +71,7 @@ const (
 	grace      = 15 * time.Second // after sleep, and at the start: the network comes back by itself
 	remember   = time.Minute      // a target that breaks again so soon is the same story, and from the second time on waits
 	maxAgain   = time.Minute      // twice as long as the last time, this long at most
+	longestNod = time.Minute      // what is about to sleep sleeps by then (5 s by default, logind.conf(5)), or nobody says that it woke
 	slept      = time.Second      // less is no sleep: the two clocks are read one after the other
 	maxAlarms  = 3                // what is broken beyond that is told in one notification
 	maxName    = 80
@@ -83,6 +85,7 @@ const (
 type Book struct {
 	begun   bool
 	slept   time.Duration
+	nodded  time.Time // when it was about to sleep; zero: it is not
 	woke    time.Time // when it began, or woke up
 	targets map[string]target
 	alarms  []alarm // by id
@@ -136,6 +139,11 @@ func (b Book) Next(w World, s Settings) (Book, Plan) {
 		return b, p
 	}
 	n := &step{Book: &b, w: w, s: s, plan: &p, quiet: s.quiet(w.Now)}
+	if left := b.nods(w.Now); left > 0 {
+		n.stalled = time.Time{}
+		n.wait(left)
+		return b, p
+	}
 	if n.stall() {
 		return b, p
 	}
@@ -148,7 +156,14 @@ func (b Book) Next(w World, s Settings) (Book, Plan) {
 
 // look notes what the targets are at w.
 func (b Book) look(w World) Book {
-	if !b.begun || w.Slept-b.slept > slept {
+	nodded := b.nods(w.Now) > 0
+	switch {
+	case !w.Asleep:
+		b.nodded = time.Time{}
+	case b.nodded.IsZero():
+		b.nodded, nodded = w.Now, true
+	}
+	if !b.begun || w.Slept-b.slept > slept || nodded {
 		b.woke = w.Now
 		b.targets = maps.Clone(b.targets)
 		for name, t := range b.targets {
@@ -185,6 +200,14 @@ func (b Book) look(w World) Book {
 	}
 	b.targets = targets
 	return b
+}
+
+// nods returns for how long nothing may be told yet because this computer is about to sleep.
+func (b Book) nods(now time.Time) time.Duration {
+	if b.nodded.IsZero() {
+		return 0
+	}
+	return max(longestNod-now.Sub(b.nodded), 0)
 }
 
 // unmeasured reports a target that nothing is known of: this computer slept, or did not let the program run.
@@ -510,6 +533,9 @@ func (n *step) change(a *alarm, f finding) {
 	at := a.differs.Add(settle)
 	if again := a.toldAt.Add(min(settle<<min(a.changes, 10), maxSettle)); again.After(at) {
 		at = again
+	}
+	if late := n.woke.Add(grace); a.slept && late.After(at) {
+		at = late
 	}
 	if n.due(at) && n.show(n.note(a, f, "note.changed")) {
 		a.changes++

@@ -58,6 +58,9 @@ func (p *play) set(what string, now time.Time) {
 			}
 			p.world.Slept += d
 			continue
+		case "sleepy":
+			p.world.Asleep = state == "yes"
+			continue
 		case "stalled":
 			p.world.Stalled = state == "yes"
 			continue
@@ -249,6 +252,24 @@ func TestNext(t *testing.T) {
 		"broken again soon after sleep": {s: usual, moments: []moment{{0, "a up"}, {20 * s, "sleep 8h, a asleep"}, {22 * s, "a connecting"}, {23 * s, "a up"}, {25 * s, "a server-refused"}}, want: []string{
 			"28s #3 down a is broken: a" + refuse + ". Since 12:00:25.",
 		}},
+		"about to sleep, the network goes first": {s: usual, moments: []moment{
+			{0, "a up"}, {20 * s, "sleepy yes"}, {21 * s, "a interface-disabled"}, {26 * s, "sleep 8h, a asleep"}, {26*s + s/2, "sleepy no"}, {28 * s, "a interface-disabled"}, {35 * s, "a up"},
+		}},
+		"about to sleep, and it does not": {s: usual, moments: []moment{{0, "a up"}, {20 * s, "sleepy yes"}, {20*s + s/4, "a interface-disabled"}, {26 * s, "sleepy no"}, {32 * s, "a up"}}},
+		"a sleep too short for the clock": {s: usual, moments: []moment{{0, "a up"}, {20 * s, "sleepy yes"}, {21 * s, "sleepy no"}, {22 * s, "a cable-unplugged"}, {29 * s, "a up"}}},
+		"broken for good when it wakes up": {s: usual, moments: []moment{{0, "a up"}, {20 * s, "sleepy yes"}, {21 * s, "a interface-disabled"}, {24 * s, "sleep 8h, sleepy no"}, {60 * s, "a up"}}, want: []string{
+			"39s #3 down a is broken: eth0 is switched off. Since 12:00:21.",
+			"1m0s #3 up a is connected again: It was broken for 0:36: adapter off.",
+		}},
+		"broken before sleep, by something else after it": {s: usual, moments: []moment{{0, "a up"}, {10 * s, "a server-refused"}, {20 * s, "sleepy yes"}, {21 * s, "a interface-disabled"}, {24 * s, "sleep 8h, sleepy no"}, {30 * s, "a server-refused"}, {31 * s, "a path-lost"}, {60 * s, "a up"}}, want: []string{
+			"13s #3 down a is broken: a" + refuse + ". Since 12:00:10.",
+			"39s #3 down a is still broken: Now: The path to a.example.net:7000 breaks off.",
+			"1m0s close #3",
+		}},
+		"nobody says that it woke up": {s: usual, moments: []moment{{0, "a up"}, {20 * s, "sleepy yes"}, {30 * s, "a server-refused"}}, until: 200 * s, want: []string{
+			"1m20s #3 down a is broken: a" + refuse + ". Since 12:00:30.",
+		}},
+		"nobody judges while it is about to sleep": {s: usual, moments: []moment{{0, "a up"}, {20 * s, "stalled yes"}, {21 * s, "sleepy yes"}, {27 * s, "sleepy no"}, {29 * s, "stalled no"}}},
 		"held up": {s: usual, moments: []moment{{0, "a up"}, {20 * s, "a stalled"}, {30 * s, "a up"}}},
 		"quiet hours": {s: Settings{After: 3 * s, From: 22 * time.Hour, To: 7 * time.Hour}, start: "23:00:00", until: 9 * time.Hour, waits: 60, moments: []moment{
 			{0, "a up, b up"}, {20 * s, "a server-refused"}, {60 * s, "a up"}, {7 * time.Hour, "b server-refused"},
@@ -358,6 +379,8 @@ func TestNextAlways(t *testing.T) {
 				what = "stalled " + rapid.SampledFrom([]string{"yes", "no"}).Draw(t, "stalled")
 			case 2:
 				what = "off " + rapid.SampledFrom([]string{"yes", "no"}).Draw(t, "off")
+			case 4:
+				what = "sleepy " + rapid.SampledFrom([]string{"yes", "no"}).Draw(t, "sleepy")
 			case 3:
 				what = rapid.SampledFrom(names).Draw(t, "removed")
 			}
@@ -367,7 +390,7 @@ func TestNextAlways(t *testing.T) {
 		for _, n := range names {
 			well = append(well, n+" up")
 		}
-		moments = append(moments, moment{at + time.Second, "stalled no, off no, " + strings.Join(well, ", ")})
+		moments = append(moments, moment{at + time.Second, "stalled no, off no, sleepy no, " + strings.Join(well, ", ")})
 		said := p.run(moments, at+time.Hour)
 		stands := map[string]string{}
 		for _, line := range said {

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package notify
+
+import (
+	"context"
+	"log/slog"
+)
+
+// watchSleep cannot tell here.
+func watchSleep(context.Context, *slog.Logger, func(asleep bool)) {}
