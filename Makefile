@@ -64,7 +64,8 @@ deb-test: need-test
 
 bench: need-test
 	"$(GO)" run ./internal/lab/bench
-	HOLDFAST_LONG=1 "$(GO)" test -count=1 -v -run DoesNotGrow .
+	HOLDFAST_LONG=1 "$(GO)" test -count=1 -v -run 'DoesNotGrow|LosesNoOutage' .
+	HOLDFAST_LONG=1 "$(GO)" test -count=1 -v -run 'ManyOutages|Kill9' -bench AMonthOfAHundredTargets ./internal/history
 
 lab: need-test
 	"$(GO)" run ./internal/lab/bench -costs=false -runs $(RUNS) $(if $(ONLY),-only '$(ONLY)')

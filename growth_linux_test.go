@@ -91,6 +91,48 @@ func (s *switchedServer) on() {
 	}
 }
 
+// targets are so many of it, for the settings.
+func (s *switchedServer) targets(n int) (text string) {
+	for i := range n {
+		text += fmt.Sprintf("[[target]]\nname = \"%d\"\naddress = %q\nheartbeat = \"line\"\nsend = 'PING {nonce}\\n'\nexpect = 'PONG {nonce}\\n'\n", i, s.address)
+	}
+	return text
+}
+
+// dialled reaches the resident of a desk, as soon as it answers.
+func dialled(t *testing.T, d *desktest.Desk) (c *control.Client) {
+	t.Helper()
+	desktest.Eventually(t, "Holdfast answers", func() bool {
+		var err error
+		c, err = control.Dial(filepath.Join(d.Dir, "run/holdfast/control.sock"))
+		return err == nil
+	})
+	return c
+}
+
+// allAre waits until all targets are in that state.
+func allAre(t *testing.T, c *control.Client, state string) {
+	t.Helper()
+	for limit := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) { // on a busy machine, too
+		s, err := c.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, o := range s.Targets {
+			if o.State == state {
+				n++
+			}
+		}
+		if n > 0 && n == len(s.Targets) {
+			return
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("after a minute %d of %d are %s", n, len(s.Targets), state)
+		}
+	}
+}
+
 // TestTheResidentDoesNotGrow lives through 10 000 changes of state and 1 000 of the icon (a sixth of that unless
 // HOLDFAST_LONG is set, as make bench does): breaks and repairs of ten targets at once, pauses and resumptions. What is
 // measured is the program that is shipped, not this one.
@@ -109,20 +151,10 @@ func TestTheResidentDoesNotGrow(t *testing.T) {
 	server := &switchedServer{t: t, address: "127.0.0.1:0"}
 	server.on()
 	defer func() { server.stop() }()
-	settings := "demo = false\n[tray]\nbadge = true\n"
-	const targets = 10
-	for i := range targets {
-		settings += fmt.Sprintf("[[target]]\nname = \"%d\"\naddress = %q\nheartbeat = \"line\"\nsend = 'PING {nonce}\\n'\nexpect = 'PONG {nonce}\\n'\n", i, server.address)
-	}
-	d.Write("config/holdfast/holdfast.toml", settings)
+	d.Write("config/holdfast/holdfast.toml", "demo = false\n[tray]\nbadge = true\n"+server.targets(10))
 	d.Set("XDG_CURRENT_DESKTOP", "KDE")
 	resident := d.Start(program)
-	var c *control.Client
-	desktest.Eventually(t, "Holdfast answers", func() bool {
-		var err error
-		c, err = control.Dial(filepath.Join(d.Dir, "run/holdfast/control.sock"))
-		return err == nil
-	})
+	c := dialled(t, d)
 	defer c.Close()
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -140,27 +172,7 @@ func TestTheResidentDoesNotGrow(t *testing.T) {
 		}
 	}()
 	defer func() { cancel(); <-listened }()
-	all := func(state string) {
-		t.Helper()
-		for limit := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) { // on a busy machine, too
-			s, err := c.Status(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			n := 0
-			for _, o := range s.Targets {
-				if o.State == state {
-					n++
-				}
-			}
-			if n == targets {
-				return
-			}
-			if time.Now().After(limit) {
-				t.Fatalf("after a minute %d of %d are %s", n, targets, state)
-			}
-		}
-	}
+	all := func(state string) { t.Helper(); allAre(t, c, state) }
 	did := func(err error) {
 		t.Helper()
 		if err != nil {

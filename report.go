@@ -43,10 +43,7 @@ func (p *program) sumUp(ctx context.Context, since string, names []string) error
 	if err != nil {
 		return usageError{fmt.Errorf("--%w", err)}
 	}
-	before, err := control.ParseSince(since, from) // seven days before seven days, though an hour of them be missing
-	if err != nil || !before.Before(from) {        // a moment was given: as long before
-		before = from.Add(from.Sub(now))
-	}
+	before := earlier(since, from, now)
 	past, err := p.openPast()
 	if err != nil {
 		return err
@@ -101,4 +98,13 @@ func (p *program) sumUp(ctx context.Context, since string, names []string) error
 		p.say("%s", h.Problem)
 	}
 	return nil
+}
+
+// earlier is when the stretch begins with which the one from from to now is compared: seven days before seven days, though an
+// hour of them be missing; as long before where a moment was given.
+func earlier(since string, from, now time.Time) time.Time {
+	if before, err := control.ParseSince(since, from); err == nil && before.Before(from) {
+		return before
+	}
+	return from.Add(from.Sub(now))
 }

@@ -264,6 +264,23 @@ func TestWhereDownloadsGo(t *testing.T) {
 	}
 }
 
+// The week in which the clocks change has seven days too, as the one before it.
+func TestTheWeekInWhichTheClocksChange(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip("no time zones on this computer: ", err)
+	}
+	now := time.Date(2026, 10, 28, 12, 0, 0, 0, berlin)
+	r := record{wanted: wanted{period: week}, made: now, watch: ui.Watch{"a": {{From: now.AddDate(0, -1, 0), To: now}}}}
+	r.work()
+	if got, want := r.this.Watched, 6*24*time.Hour+time.Hour+12*time.Hour; got != want { // from midnight, the last day not over
+		t.Errorf("%v were watched, want %v", got, want)
+	}
+	if r.before.Watched != 7*24*time.Hour || !r.before.To.Equal(r.this.From) || len(r.days) != 7 || r.days[3].Length() != 25*time.Hour {
+		t.Errorf("before: %v from %v to %v; %d days", r.before.Watched, r.before.From, r.before.To, len(r.days))
+	}
+}
+
 // manyKept is what a hundred targets left in a month.
 func manyKept(n int) []wire.PastOutage {
 	all := make([]wire.PastOutage, n)
