@@ -13,14 +13,14 @@ import (
 )
 
 // The real thing: dunst on a screen of its own shows the notification with its picture and its text, another takes its
-// place, a click on it opens the window, and it can be taken away.
+// place, a click on it opens the window, its menu asks for an attempt, and it can be taken away.
 func TestOnARealServer(t *testing.T) {
 	desktest.Need(t, "dunst", "dunstctl", "xdotool")
 	d := desktest.New(t)
 	d.Use()
 	d.Screen(640, 360)
 	b := d.Bus("")
-	d.Write("dunstrc", "[global]\norigin = top-right\nmouse_left_click = do_action, close_current\nmarkup = full\nscale = 1\nmax_icon_size = 64\nmin_icon_size = 0\n")
+	d.Write("dunstrc", "[global]\norigin = top-right\nmouse_left_click = do_action, close_current\nmarkup = full\nscale = 1\nmax_icon_size = 64\nmin_icon_size = 0\ndmenu = grep \"Reconnect now\"\n")
 	dunst := d.Start("dunst", "-print", "-conf", filepath.Join(d.Dir, "dunstrc"))
 	b.Owned(serverName)
 
@@ -50,6 +50,10 @@ func TestOnARealServer(t *testing.T) {
 
 	desk.show(broken, english)
 	desktest.Eventually(t, "the red X is seen", func() bool { return count(d, red) > 500 })
+	d.Do("dunstctl", "context") // its menu of actions, and who chooses there is grep
+	asked.want(t, "reconnect office")
+	desk.show(broken, english)
+	desktest.Eventually(t, "it is on the screen again", func() bool { return shown() == "1" && count(d, red) > 500 })
 	d.Click(image.Pt(560, 50), 1)
 	asked.want(t, "open")
 	desktest.Eventually(t, "it is gone", func() bool { return shown() == "0" })
