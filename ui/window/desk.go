@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"sync"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/software"
 
 	"holdfast/ui"
@@ -23,13 +24,24 @@ func (s *screen) hint() string {
 	return s.lang.Say("notray.hint." + ui.TrayHost(os.Getenv))
 }
 
-// drawable reports whether a font has the two characters: what stands for one that none has always looks the same.
-func drawable(a, b string) bool {
-	shot := func(s string) image.Image {
-		return software.Render(newText(s, fontVerdict, color.Black).Text, look{})
+// missing are the characters of text that no font here has: what is drawn for them is what is drawn for one that none can have.
+func missing(text string) (none []rune) {
+	canvas := software.NewCanvas() // software.Render would set the theme, and with it forget every font
+	canvas.SetPadded(false)
+	shot := func(r rune) image.Image {
+		canvas.SetContent(newText(string(r), fontVerdict, color.NRGBA{0xff, 0, 0, 0xff}).Text) // on any ground
+		canvas.Resize(fyne.NewSize(64, 64))
+		return canvas.Capture()
 	}
-	return !reflect.DeepEqual(shot(a), shot(b))
+	blank := shot('\U000F1234') // private use
+	for _, r := range text {
+		if r > ' ' && reflect.DeepEqual(shot(r), blank) {
+			none = append(none, r)
+		}
+	}
+	return none
 }
 
-// hasChinese is asked once: fonts are read when the program starts.
-var hasChinese = sync.OnceValue(func() bool { return drawable("网", "永") })
+// hasChinese is asked once: fonts are read when the program starts. These four are written so in China only; a Japanese or
+// Korean font has others like them, and not these.
+var hasChinese = sync.OnceValue(func() bool { return missing("连应时绿") == nil })

@@ -150,13 +150,3 @@ func TestCommentsAreLostKnowingly(t *testing.T) {
 		t.Errorf("said %q", page.problem.whole)
 	}
 }
-
-func TestWhatNoFontHasIsTold(t *testing.T) {
-	newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(480, 360))
-	if drawable("\U000F1234", "\U000F1235") { // private use: none has them
-		t.Error("what no font has counts as drawable")
-	}
-	if !drawable("M", "W") {
-		t.Error("letters are not drawable")
-	}
-}
