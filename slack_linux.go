@@ -71,7 +71,7 @@ func ownFile() (path string, ok bool) {
 }
 
 // punctual calls start, which starts another program, on a thread that has the usual slack: the other inherits it, and may
-// have frames to draw.
+// have more to do than sleep.
 func punctual(start func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"fyne.io/fyne/v2/app"
+	"github.com/go-gl/glfw/v3.4/glfw"
 
 	_ "holdfast/cmd/holdfast-window/quiet"
 	"holdfast/internal/control"
@@ -34,7 +36,31 @@ func main() {
 		return c, nil
 	}
 	w := window.New(a, dial, ui.LangOf(os.Getenv))
+	w.RestWith(window.Rest{
+		Wait: func(most time.Duration) { untilTheEnd(func() { glfw.WaitEventsTimeout(most.Seconds()) }) },
+		Wake: func() { untilTheEnd(glfw.PostEmptyEvent) },
+	})
 	w.Run(ctx, commands())
+}
+
+// notInitialized is GLFW_NOT_INITIALIZED of its header; the Go package keeps it to itself.
+const notInitialized glfw.ErrorCode = 0x10001
+
+// untilTheEnd calls f, which calls GLFW. When the program ends Fyne ends GLFW, and then does whatever it is still given to
+// do: f is told that GLFW is gone, by a panic.
+func untilTheEnd(f func()) {
+	defer func() {
+		switch e := recover().(type) {
+		case nil:
+		case *glfw.Error:
+			if e.Code != notInitialized {
+				panic(e)
+			}
+		default:
+			panic(e)
+		}
+	}()
+	f()
 }
 
 // commands is what the parent writes, if standard input is a pipe or a socket. A terminal is not asked: reading from it

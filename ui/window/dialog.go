@@ -486,7 +486,7 @@ func (d *dialog) changed(key string) {
 	if err == nil {
 		round := d.round
 		d.timer = time.AfterFunc(d.w.rest, func() {
-			fyne.Do(func() {
+			d.w.do(func() {
 				if d.round == round && d.w.dialog == d {
 					d.try()
 				}
@@ -650,7 +650,7 @@ func (d *dialog) try() {
 		defer cancel()
 		news := func(f func()) {
 			if ctx.Err() == nil {
-				fyne.Do(func() {
+				d.w.do(func() {
 					if d.round == round && d.w.dialog == d {
 						f()
 					}
@@ -879,7 +879,7 @@ func (d *dialog) store(f func(context.Context, Client) error, done func()) {
 		if d.w.ctx.Err() != nil {
 			return
 		}
-		fyne.Do(func() {
+		d.w.do(func() {
 			if d.w.dialog != d {
 				return
 			}

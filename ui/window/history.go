@@ -229,7 +229,7 @@ func (h *historyPage) load() {
 		if ctx.Err() != nil {
 			return
 		}
-		fyne.Do(func() {
+		h.w.do(func() {
 			if mine != h.asked || h.w.detail.past != h {
 				return
 			}

@@ -52,7 +52,7 @@ func (w *Window) saveAs(path string, write func(path string, replace bool) error
 		if w.ctx.Err() != nil {
 			return
 		}
-		fyne.Do(func() {
+		w.do(func() {
 			switch {
 			case err != nil:
 				s.rebuild()
@@ -156,7 +156,7 @@ func (s *saver) store(replace bool) {
 		if w.ctx.Err() != nil {
 			return
 		}
-		fyne.Do(func() {
+		w.do(func() {
 			if w.saver != s {
 				return
 			}

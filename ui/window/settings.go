@@ -281,7 +281,7 @@ func (s *settingsPage) typing(e *entry) {
 	}
 	var t *time.Timer
 	t = time.AfterFunc(2*s.w.rest, func() {
-		fyne.Do(func() {
+		s.w.do(func() {
 			if e.timer == t {
 				s.typed(e)
 			}
@@ -342,7 +342,7 @@ func (s *settingsPage) store(f func(*config.Settings), rewrite bool) {
 		if w.ctx.Err() != nil {
 			return
 		}
-		fyne.Do(func() {
+		s.w.do(func() {
 			w.detail.need(tabSettings)
 			page := w.detail.settings // another one, where the language is another now
 			page.again, page.said = nil, ""

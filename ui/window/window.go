@@ -55,6 +55,7 @@ type Window struct {
 	hotkeys  fyne.ShortcutHandler
 	comfort  comfort
 	ownScale bool // a person has set Fyne's scale
+	rester   rester
 	early    bool // nothing has been seen yet; what the first picture can do without waits
 	noticeAt int  // counts notices, so that an old timer does not clear a new one
 
@@ -146,7 +147,7 @@ func (w *Window) Run(ctx context.Context, commands io.Reader) {
 				first = false
 				return
 			}
-			fyne.Do(func() { w.suit(c) })
+			w.do(func() { w.suit(c) })
 		})
 	})
 	late := time.NewTimer(comfortWithin)
@@ -159,30 +160,31 @@ func (w *Window) Run(ctx context.Context, commands io.Reader) {
 	case <-late.C:
 		w.wg.Go(func() {
 			if c, ok := <-heard; ok {
-				fyne.Do(func() { w.suit(c) })
+				w.do(func() { w.suit(c) })
 			}
 		})
 	}
 	late.Stop()
 	w.early = true
 	if s := w.show(fonts); s != nil { // else there is no display to show it on, which ends the program
-		fyne.Do(func() {
+		w.do(func() {
 			w.early = false
 			w.list.arrange()
 		})
 		w.wg.Go(func() { w.loop(ctx, s) })
+		w.wg.Go(func() { w.rester.run(ctx, w.busy) })
 	}
 	if commands != nil {
 		go func() { // ends with the program: a pipe cannot be asked to stop waiting
 			lines := bufio.NewScanner(io.LimitReader(commands, 1<<20))
 			for lines.Scan() {
 				if strings.TrimSpace(lines.Text()) == "raise" {
-					fyne.Do(func() { w.win.Show(); w.win.RequestFocus() })
+					w.do(func() { w.win.Show(); w.win.RequestFocus() })
 				}
 			}
 		}()
 	}
-	stop := context.AfterFunc(ctx, func() { fyne.Do(w.app.Quit) })
+	stop := context.AfterFunc(ctx, func() { w.do(w.app.Quit) })
 	w.app.Run()
 	stop()
 	cancel()
@@ -198,7 +200,7 @@ func (w *Window) loop(ctx context.Context, last *screen) {
 		if last == nil || !s.equal(last) {
 			last = s
 			drawn := make(chan struct{}) // not DoAndWait: a window that was closed never runs it
-			fyne.Do(func() {
+			w.do(func() {
 				w.draw(s)
 				close(drawn)
 			})
@@ -422,7 +424,7 @@ func (w *Window) ask(f func(context.Context, Client) error, done func()) {
 		if w.ctx.Err() != nil {
 			return
 		}
-		fyne.Do(func() {
+		w.do(func() {
 			if err != nil {
 				w.notice(errorText(err, w.lang))
 			} else if done != nil {
@@ -438,7 +440,7 @@ func (w *Window) notice(text string) {
 	mine := w.noticeAt
 	w.detail.notice.set(text)
 	time.AfterFunc(6*time.Second, func() {
-		fyne.Do(func() {
+		w.do(func() {
 			if w.ctx.Err() == nil && mine == w.noticeAt {
 				w.noticeAt = 0
 				w.detail.notice.set("")
