@@ -412,7 +412,8 @@ func Rows() []Row {
 		named := func(name string, f func(*Site) (*Fault, error), cause string) Row {
 			r := Row{Name: name, Way: way, Named: true, Break: f, Causes: []string{cause}}
 			if way != Direct && cause == "resolver-unreachable" {
-				r.Also = []string{"proxy-upstream-failed"}
+				// The proxy has a resolver of its own, which waits as any far side does.
+				r.Also, r.Back = []string{"proxy-upstream-failed"}, farBack
 			}
 			return before(r)
 		}
