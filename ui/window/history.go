@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"image/color"
+	"slices"
 	"strconv"
 	"time"
 
@@ -56,6 +57,7 @@ const breather = 3 * time.Second
 type record struct {
 	wanted    wanted
 	made      time.Time
+	since     time.Time // all of it since then was asked for; zero: it could not be
 	raw       []wire.PastOutage
 	outages   []ui.PastOutage
 	watch     ui.Watch
@@ -212,35 +214,94 @@ func (h *historyPage) load() {
 	h.asked++
 	h.askedAt = h.w.now()
 	mine, want, now := h.asked, w.past, w.now()
+	since := want.period.from(now).AddDate(0, 0, -want.period.days())
+	base := h.rec
+	if base != nil && (base.wanted.target != want.target || base.since.IsZero() || base.since.After(since) || base.more || base.problem != "" || now.Before(base.made)) {
+		base = nil
+	}
 	h.say()
 	w.wg.Go(func() {
 		defer cancel()
 		r := &record{wanted: want, made: now}
-		since := want.period.from(now).AddDate(0, 0, -want.period.days())
 		c, err := w.model.connect()
 		var kept wire.History
 		if err == nil {
-			kept, err = c.History(ctx, control.HistoryQuery{Target: want.target, Since: since, Limit: mostOutages, Watched: true})
+			q := control.HistoryQuery{Target: want.target, Since: since, Limit: mostOutages, Watched: true}
+			if base != nil {
+				q.Since = base.settled(since)
+			}
+			kept, err = c.History(ctx, q)
 		}
 		if err == nil {
-			r.raw, r.outages, r.watch, r.more, r.problem = kept.Outages, pastOutages(kept.Outages), watchOf(kept.Watched), kept.More, problemText(kept.Problem, w.lang, 300)
+			r.since, r.raw, r.watch, r.more = since, kept.Outages, watchOf(kept.Watched), kept.More
+			if base != nil {
+				r.join(base)
+			}
+			r.outages = pastOutages(r.raw)
 			r.work()
 		}
 		if ctx.Err() != nil {
 			return
 		}
 		h.w.do(func() {
-			if mine != h.asked || h.w.detail.past != h {
+			switch {
+			case mine != h.asked || h.w.detail.past != h:
 				return
-			}
-			if forgets(err) {
+			case forgets(err):
 				r.problem = w.say("history.none")
-			} else if err != nil {
+			case err != nil:
 				r.problem = errorText(err, w.lang)
+			default:
+				r.problem = problemText(kept.Problem, w.lang, 300)
 			}
 			h.take(r)
 		})
 	})
+}
+
+// settled is until when nothing of r changes any more: what was before needs no asking. It is not before since.
+func (r *record) settled(since time.Time) time.Time {
+	at := r.made.Add(-time.Minute)
+	for i := range r.raw {
+		if u := &r.raw[i]; u.End.IsZero() && u.Start.Before(at) { // it may turn out to have ended long ago
+			at = u.Start.Time
+		}
+	}
+	if at.Before(since) {
+		return since
+	}
+	return at
+}
+
+// join takes over what was settled in an older record, which stays as it is.
+func (r *record) join(old *record) {
+	news := make(map[int64]bool, len(r.raw))
+	for i := range r.raw {
+		news[r.raw[i].ID] = true
+	}
+	for _, u := range old.raw {
+		if !news[u.ID] && !u.End.Before(r.since) {
+			r.raw = append(r.raw, u)
+		}
+	}
+	for target, spans := range old.watch {
+		all := slices.Clone(spans)
+		for _, s := range r.watch[target] {
+			if n := len(all); n > 0 && !s.From.After(all[n-1].To) && !s.From.Before(all[n-1].From) {
+				all[n-1].To = later(all[n-1].To, s.To)
+				continue
+			}
+			all = append(all, s)
+		}
+		r.watch[target] = all
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // take shows a record.

@@ -96,19 +96,19 @@ func TestTheHistoryPageFollowsWhatHappens(t *testing.T) {
 		t.Errorf("nothing was: %q", got)
 	}
 	d.held(func() {
-		d.client.kept = aWeek()
+		d.client.kept = []wire.PastOutage{keptOutage(1, "Home broker", netcheck.ServerClosed, 10*time.Second, 9*time.Second)}
 		s := fiveTargets()[4]
 		s.Seq, s.Outages = 2, nil
 		d.clock = d.clock.Add(4 * time.Second)
 		d.model.take(told(0, s))
 		d.draws()
 	})
-	if got := len(d.detail.past.outages.rows); got != 6 {
+	if got := len(d.detail.past.outages.rows); got != 1 {
 		t.Errorf("%d outages after one ended", got)
 	}
 	// Another language, while it is open.
 	d.held(func() { d.model.change(func() { d.model.lang = ui.Chinese }); d.draws() })
-	if got := d.detail.past.target.text.whole; got != "所有目标" || d.tab != tabHistory || len(d.detail.past.outages.rows) != 6 {
+	if got := d.detail.past.target.text.whole; got != "所有目标" || d.tab != tabHistory || len(d.detail.past.outages.rows) != 1 {
 		t.Errorf("%q, %s, %d outages", got, d.tab, len(d.detail.past.outages.rows))
 	}
 	// A resident that keeps nothing is no empty history.
@@ -261,6 +261,58 @@ func TestWhereDownloadsGo(t *testing.T) {
 		if got := downloads(); got != c.want {
 			t.Errorf("%q: %s, want %s", c.file, got, c.want)
 		}
+	}
+}
+
+// While the page is open only what is new is asked for, and it shows what asking for all would.
+func TestTheHistoryPageAsksForWhatIsNew(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1280, 800), fiveTargets()...)
+	kept := aWeek()
+	lasts := keptOutage(90, "Home broker", netcheck.ServerHung, 3*hour, 0)
+	lasts.End, lasts.Ended = wire.Time{}, ""
+	kept = append([]wire.PastOutage{lasts}, kept...)
+	d.opensHistory(kept, keptMinutes(12))
+	asked := func() time.Time {
+		d.client.mu.Lock()
+		defer d.client.mu.Unlock()
+		return d.client.since[len(d.client.since)-1]
+	}
+	again := func() (since time.Time) {
+		t.Helper()
+		d.clock = d.clock.Add(2 * time.Minute)
+		d.held(d.detail.past.load)
+		since = asked()
+		shown := *d.detail.past.rec
+		fresh := record{wanted: shown.wanted, made: shown.made, outages: pastOutages(d.client.kept)}
+		h, err := d.client.History(t.Context(), control.HistoryQuery{Since: shown.since, Limit: mostOutages, Watched: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fresh.watch = watchOf(h.Watched)
+		fresh.work()
+		if fresh.this.Percent() != shown.this.Percent() || fresh.this.Count != shown.this.Count || fresh.before.Count != shown.before.Count || fresh.this.Watched != shown.this.Watched || len(shown.raw) != len(d.client.kept) {
+			t.Errorf("%+v, %d outages; want %+v, %d", shown.this, len(shown.raw), fresh.this, len(d.client.kept))
+		}
+		return since
+	}
+	if got := again(); !got.Equal(noon.Add(-3 * hour)) {
+		t.Errorf("while one lasts, asked for all since %v", noon.Sub(got))
+	}
+	d.client.mu.Lock()
+	d.client.kept[0].End, d.client.kept[0].Ended = wire.Time{Time: noon.Add(-2 * hour)}, wire.Unwatched // it had ended long ago
+	d.client.mu.Unlock()
+	again()
+	d.client.mu.Lock()
+	d.client.kept = append([]wire.PastOutage{keptOutage(91, "Home broker", netcheck.ServerClosed, -5*time.Minute, time.Second)}, d.client.kept...)
+	d.client.mu.Unlock()
+	again()
+	d.held(d.detail.past.load)
+	if got := asked(); got.Before(d.clock.Add(-2 * time.Minute)) {
+		t.Errorf("nothing lasts, and asked for all since %v", d.clock.Sub(got))
+	}
+	d.held(func() { d.detail.past.period.pick(2) })
+	if got, want := asked(), month.from(d.clock).AddDate(0, 0, -30); !got.Equal(want) {
+		t.Errorf("of a month: since %v, want %v", got, want)
 	}
 }
 

@@ -59,7 +59,8 @@ type fakeClient struct {
 	kept     []wire.PastOutage // newest first
 	minutes  []wire.Minute     // of every target
 	keptErr  error
-	login    bool // it is started at login
+	since    []time.Time // of what each question about outages asked
+	login    bool        // it is started at login
 
 	keyringErr error
 }
@@ -132,6 +133,7 @@ func (f *fakeClient) History(_ context.Context, q control.HistoryQuery) (wire.Hi
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var h wire.History
+	f.since = append(f.since, q.Since)
 	for _, o := range f.kept {
 		if (q.Target == "" || q.Target == o.Target) && (o.End.IsZero() || !o.End.Before(q.Since)) && len(h.Outages) < q.Limit {
 			h.Outages = append(h.Outages, o)
