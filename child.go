@@ -140,6 +140,15 @@ func (w *child) raiseOrStart() (ended chan struct{}, said *words, err error) {
 	return ended, said, nil
 }
 
+// look tells the window, if one is open, that the settings are others.
+func (w *child) look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.process != nil {
+		_, _ = io.WriteString(w.stdin, "look\n") // one that no longer reads is about to end
+	}
+}
+
 // close ends the window, with force after two seconds, and returns when it is gone.
 func (w *child) close() {
 	w.mu.Lock()

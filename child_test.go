@@ -78,9 +78,11 @@ func TestWindowIsStartedOnceAndRaised(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := "started /run/test/control.sock\nraise\nraise\n"
-	desktest.Eventually(t, "raised twice", func() bool { b, _ := os.ReadFile(log); return string(b) == want })
+	w.look()
+	want := "started /run/test/control.sock\nraise\nraise\nlook\n"
+	desktest.Eventually(t, "raised twice, and told to look", func() bool { b, _ := os.ReadFile(log); return string(b) == want })
 	w.close()
+	w.look() // nobody is there to
 	if got := h.String(); got != "" {
 		t.Errorf("said about an orderly end: %q", got)
 	}

@@ -355,6 +355,7 @@ func (r *resident) changed(s config.Settings, err error) {
 		default: // the icon has one to look at already
 		}
 	}
+	r.child.look()
 	if err == nil {
 		err = r.apply(s)
 	}

@@ -367,8 +367,8 @@ func TestTheTray(t *testing.T) {
 		{"one paused, the rest up", []monitor.Snapshot{idle, up(routed)}, nil, LookUp, "Holdfast: 1 connected", "", "Holdfast：1 个已连接", false, true},
 		{"one connecting", []monitor.Snapshot{up(routed), dialling}, nil, LookConnecting, "Holdfast: connecting", "Office gateway: connecting", "Holdfast：正在连接", true, false},
 		{"one late beats connecting", []monitor.Snapshot{dialling, late}, nil, LookSuspect, "Holdfast: checking", "Late: checking", "Holdfast：正在确认", true, false},
-		{"one down beats all", []monitor.Snapshot{late, up(routed), refused}, nil, LookDown, "Holdfast: 1 of 3 broken", "Refused: gate.example.net:7000 refuses connections\nsince 12:00:05, next try 12:00:49", "Holdfast：3 个中 1 个中断", true, false},
-		{"the oldest break is told", []monitor.Snapshot{refused, older}, nil, LookDown, "Holdfast: 2 of 2 broken", "Older: No cable signal on eth0\nsince 11:00:47, next try 12:00:49", "Holdfast：2 个中 2 个中断", true, false},
+		{"one down beats all", []monitor.Snapshot{late, up(routed), refused}, nil, LookDown, "Holdfast: 1 of 3 broken", "Refused: gate.example.net:7000 refuses connections\nsince 12:00:05, next try 12:00:49", "Holdfast：3 个目标中有 1 个中断", true, false},
+		{"the oldest break is told", []monitor.Snapshot{refused, older}, nil, LookDown, "Holdfast: 2 of 2 broken", "Older: No cable signal on eth0\nsince 11:00:47, next try 12:00:49", "Holdfast：2 个目标中有 2 个中断", true, false},
 		{"a stalled watcher beats all", []monitor.Snapshot{refused, late}, []string{"Late"}, LookUnknown, "Holdfast: not known", "Holdfast itself has stalled.", "Holdfast：状态未知", true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

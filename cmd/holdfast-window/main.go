@@ -1,6 +1,6 @@
 // Holdfast-window is the window of a running Holdfast: its child, started by a click and ended when closed. It speaks
 // only through the control socket, whose path is HOLDFAST_SOCKET or the usual place. Each line "raise" on its standard
-// input brings the window to the front.
+// input brings the window to the front, "look" says that the settings are others.
 package main
 
 import (

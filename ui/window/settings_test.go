@@ -150,3 +150,20 @@ func TestCommentsAreLostKnowingly(t *testing.T) {
 		t.Errorf("said %q", page.problem.whole)
 	}
 }
+
+// Told by the resident, the window asks for the settings at once: somebody has changed the file, or another client.
+func TestToldToLookItAsksForTheSettings(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(480, 360))
+	d.obey(strings.NewReader("whatever\n"))
+	select {
+	case <-d.model.poll:
+		t.Error("it asks though nobody told it to")
+	default:
+	}
+	d.obey(strings.NewReader("look\n"))
+	select {
+	case <-d.model.poll:
+	default:
+		t.Error("it does not ask")
+	}
+}

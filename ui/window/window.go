@@ -119,7 +119,7 @@ func (w *Window) show(fonts <-chan struct{}) (shown *screen) {
 var leastSize = fyne.NewSize(320, 240)
 
 // Run shows the window and returns when it was closed or ctx has ended. Each line "raise" from commands brings it to the
-// front; the end of commands means nothing.
+// front, "look" has it ask for the settings now; the end of commands means nothing.
 //
 // The first picture is what a click waits for. So what takes a while is done at once: the display is reached, OpenGL makes
 // its context, the fonts are read, the resident is asked, and the desktop, how large texts are to be.
@@ -175,20 +175,26 @@ func (w *Window) Run(ctx context.Context, commands io.Reader) {
 		w.wg.Go(func() { w.rester.run(ctx, w.busy) })
 	}
 	if commands != nil {
-		go func() { // ends with the program: a pipe cannot be asked to stop waiting
-			lines := bufio.NewScanner(io.LimitReader(commands, 1<<20))
-			for lines.Scan() {
-				if strings.TrimSpace(lines.Text()) == "raise" {
-					w.do(func() { w.win.Show(); w.win.RequestFocus() })
-				}
-			}
-		}()
+		go w.obey(commands) // ends with the program: a pipe cannot be asked to stop waiting
 	}
 	stop := context.AfterFunc(ctx, func() { w.do(w.app.Quit) })
 	w.app.Run()
 	stop()
 	cancel()
 	w.wg.Wait()
+}
+
+// obey does what commands say. What it does not know is of a newer resident.
+func (w *Window) obey(commands io.Reader) {
+	lines := bufio.NewScanner(io.LimitReader(commands, 1<<20))
+	for lines.Scan() {
+		switch strings.TrimSpace(lines.Text()) {
+		case "raise":
+			w.do(func() { w.win.Show(); w.win.RequestFocus() })
+		case "look":
+			nudge(w.model.poll)
+		}
+	}
 }
 
 // loop draws whenever something is to be seen that is not there yet, last being what is there. It sleeps while nothing
