@@ -236,7 +236,7 @@ func newInstallation(t *testing.T) *installation {
 	if i.program != i.Dir+"/bin/holdfast" || value(t, entry, "TryExec") != i.program {
 		t.Errorf("the entry starts %s", i.program)
 	}
-	i.Screen(800, 600)
+	i.Screen(1280, 800)
 	i.Set("XDG_CURRENT_DESKTOP", "ubuntu:GNOME")
 	return i
 }

@@ -4,6 +4,7 @@ package desktest
 
 import (
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -71,6 +72,16 @@ func (b *Bus) Freeze() { b.daemon.Signal(syscall.SIGSTOP) }
 
 // Thaw ends what Freeze began.
 func (b *Bus) Thaw() { b.daemon.Signal(syscall.SIGCONT) }
+
+// Keyring starts a real keyring, unlocked, and waits for it.
+func (b *Bus) Keyring() {
+	b.d.t.Helper()
+	Need(b.d.t, "gnome-keyring-daemon")
+	cmd := b.d.Command("gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets")
+	cmd.Stdin = strings.NewReader("opensesame")
+	b.d.Run(cmd)
+	b.Owned("org.freedesktop.secrets")
+}
 
 // Connect returns a connection that is closed when the test ends.
 func (b *Bus) Connect(options ...dbus.ConnOption) *dbus.Conn {

@@ -13,6 +13,14 @@ import (
 	"strings"
 )
 
+// WindowManager starts one on the screen.
+func (d *Desk) WindowManager() {
+	d.t.Helper()
+	Need(d.t, "xfwm4")
+	wm := d.Start("xfwm4", "--compositor=off")
+	d.t.Cleanup(wm.Kill) // it heeds a signal only when something happens on the screen
+}
+
 // Shot is what is on the screen.
 func (d *Desk) Shot() *image.NRGBA {
 	d.t.Helper()

@@ -52,22 +52,10 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// gnomeKeyring starts the real thing, its login keyring unlocked.
-func gnomeKeyring(t *testing.T) *dbus.Conn {
-	t.Helper()
-	desktest.Need(t, "gnome-keyring-daemon")
-	d := desktest.New(t)
-	d.Use()
-	b := d.Bus("")
-	cmd := d.Command("gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets")
-	cmd.Stdin = strings.NewReader("opensesame")
-	d.Run(cmd)
-	b.Owned("org.freedesktop.secrets")
-	return b.Connect()
-}
-
 func TestIntegrationGnomeKeyring(t *testing.T) {
-	conn := gnomeKeyring(t)
+	b := desktest.SessionBus(t)
+	b.Keyring()
+	conn := b.Connect()
 	k, ctx := ring(t), within(t)
 	k.Wait = 20 * time.Second // of a busy machine
 	account := Account("me", "proxy.example.net:3128")

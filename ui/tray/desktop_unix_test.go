@@ -60,7 +60,7 @@ const screenHeight = 400
 // the desktop it is.
 func startDesktop(t *testing.T, panels ...panelKind) *desktop {
 	t.Helper()
-	desktest.Need(t, "xfwm4", "xdotool")
+	desktest.Need(t, "xdotool")
 	d := &desktop{desktest.New(t), t}
 	for _, p := range panels {
 		desktest.Need(t, p.program)
@@ -70,8 +70,7 @@ func startDesktop(t *testing.T, panels ...panelKind) *desktop {
 	d.Set("XDG_CURRENT_DESKTOP", panels[0].desktop)
 	d.Screen(800, screenHeight)
 	d.Bus("<standard_session_servicedirs/>") // Xfce's panel reads its settings from a service
-	wm := d.Start("xfwm4", "--compositor=off")
-	t.Cleanup(wm.Kill) // it heeds a signal only when something happens on the screen
+	d.WindowManager()
 	return d
 }
 
