@@ -91,7 +91,7 @@ func (m *Monitor) sessionAnswered(now, rtt time.Duration) {
 func (m *Monitor) lookAtAcks(now time.Duration) {
 	s := m.sess
 	info, ok := m.hub.sys.tcpInfo(s.conn)
-	if !ok {
+	if !ok || info.lastAck == ackAgeUnknown {
 		return // this system cannot tell; the kernel ends the session when its keepalive runs out
 	}
 	limit := m.s.Target.Keepalive.Idle + keepaliveSlack + info.rtt

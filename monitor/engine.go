@@ -413,6 +413,23 @@ func (m *Monitor) slept(now time.Duration) time.Duration {
 	return by
 }
 
+// resumed: the system says that the computer slept.
+func (m *Monitor) resumed() {
+	now := m.hub.now()
+	if slept := m.slept(now); slept > 0 {
+		var late time.Duration // where the clock of the timers went on meanwhile
+		for _, at := range m.timers {
+			if at != 0 {
+				late = max(late, now-at)
+			}
+		}
+		m.heldUp(now, late, slept, netcheck.Asleep)
+	}
+	if m.s.State == Down {
+		m.reconnect()
+	}
+}
+
 func (m *Monitor) set(t timer, at time.Duration) { m.timers[t] = max(at, 1) }
 
 func (m *Monitor) clear(ts ...timer) {

@@ -10,6 +10,9 @@ func isRefused(e syscall.Errno) bool { return e == syscall.ECONNREFUSED }
 
 func isReset(e syscall.Errno) bool { return e == syscall.ECONNRESET || e == syscall.EPIPE }
 
+// isSilence: TCP has tried for as long as it does, and nobody answered.
+func isSilence(e syscall.Errno) bool { return e == syscall.ETIMEDOUT }
+
 func isUnreachable(e syscall.Errno) bool {
 	switch e {
 	case syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EACCES, syscall.EPERM, syscall.ENETDOWN, syscall.EADDRNOTAVAIL:

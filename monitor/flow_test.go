@@ -72,6 +72,8 @@ func TestSilence(t *testing.T) {
 			w.set(func() { w.gateway = netcheck.Silent })
 		}, 11178 * ms, netcheck.GatewayUnreachable},
 		{"the server hangs, its kernel acknowledges", nil, func(w *world) { w.set(func() { w.serve = mute }) }, 11178 * ms, netcheck.ServerHung},
+		{"the server's host falls silent, the kernel tells bytes", func(w *world) { w.inBytes = true }, func(w *world) { w.hole(10100*ms, forever) }, 11178 * ms, netcheck.PathLost},
+		{"the server hangs, the kernel tells bytes", func(w *world) { w.inBytes = true }, func(w *world) { w.set(func() { w.serve = mute }) }, 11178 * ms, netcheck.ServerHung},
 		// Without the kernel's word the fresh connection's silence needs 650 ms, and a round trip.
 		{"the server hangs, nothing known of the kernel", func(w *world) { w.noInfo = true },
 			func(w *world) { w.set(func() { w.serve = mute }) }, 11404 * ms, netcheck.ServerHung},
@@ -1212,6 +1214,37 @@ func TestSleep(t *testing.T) {
 			}
 		})
 	})
+	t.Run("while up, and the system says so", func(t *testing.T) {
+		watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+			w.until(10100 * ms)
+			w.set(func() { w.ahead = 8 * time.Hour })
+			w.hub.resumed()
+			w.until(20 * time.Second)
+			at, e, ok := w.when(10*time.Second, in(Suspect))
+			if !ok || e.Snapshot.Verdict.Cause != netcheck.Asleep || at != 10100*ms {
+				t.Fatalf("not shown at once: %s", w.moves(10*time.Second))
+			}
+			if up := w.reached(t, at, Up); up > at+10*ms {
+				t.Errorf("up only at %v", up)
+			}
+			if n := len(w.m.Snapshot().Outages); n != 0 {
+				t.Errorf("%d outages", n)
+			}
+		})
+	})
+	t.Run("while down, and the system says so", func(t *testing.T) {
+		watch(t, echoTarget, func(w *world) { w.refuses = true }, func(t *testing.T, w *world) {
+			w.until(60 * time.Second)
+			w.untilWaiting()
+			w.set(func() { w.ahead, w.refuses = 8*time.Hour, false })
+			at := w.at()
+			w.hub.resumed()
+			w.until(at + time.Second)
+			if up := w.reached(t, at, Up); up > at+10*ms {
+				t.Errorf("up at %v, woken at %v", up, at)
+			}
+		})
+	})
 	t.Run("while down", func(t *testing.T) {
 		watch(t, echoTarget, func(w *world) { w.refuses = true }, func(t *testing.T, w *world) {
 			w.until(60 * time.Second)
@@ -1227,6 +1260,29 @@ func TestSleep(t *testing.T) {
 			}
 		})
 	})
+}
+
+// What the system says of a sleep reaches the hub, whose clocks are then read anew.
+func TestResumeReachesTheHub(t *testing.T) {
+	h := newHub(nil, 0)
+	h.aheadAt.Store(int64(time.Hour))
+	told := make(chan struct{})
+	h.sys.onResume = func(ctx context.Context, resumed func()) {
+		resumed()
+		close(told)
+		<-ctx.Done()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- h.watch(ctx) }()
+	<-told
+	if at := h.aheadAt.Load(); at != 0 {
+		t.Errorf("the clocks count as read at %v", time.Duration(at))
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
 
 // The peer talks all the time and answers nothing.

@@ -27,13 +27,14 @@ type system struct {
 	neighbour   func(netcheck.Way) (netcheck.NeighbourState, time.Duration)
 	askGateway  func(ctx context.Context, w netcheck.Way) netcheck.GatewayAnswer
 	askPath     func(ctx context.Context, w netcheck.Way, dst netip.AddrPort, report func(netcheck.PathAnswer)) netcheck.PathAnswer
-	readSocket  func(net.Conn) Keepalive
-	keepalive   func(conn net.Conn, on bool)
+	readSocket  func(conn net.Conn, asked Keepalive) Keepalive
+	keepalive   func(conn net.Conn, k Keepalive, on bool)
 	userTimeout func(net.Conn, time.Duration)
 	nudge       func(net.Conn, Keepalive)
 	tcpInfo     func(net.Conn) (tcpInfo, bool)
 	hasInput    func(net.Conn) bool
 	bootAhead   func() time.Duration
+	onResume    func(ctx context.Context, resumed func())
 }
 
 func realSystem() system {
@@ -47,7 +48,7 @@ func realSystem() system {
 		egress: netcheck.Egress, nameServer: netcheck.NameServer, judge: netcheck.Judge, explain: netcheck.Explain, neighbour: netcheck.Neighbour,
 		askGateway: netcheck.AskGateway, askPath: netcheck.AskPath,
 		readSocket: readSocket, keepalive: keepaliveOn, userTimeout: setUserTimeout, nudge: nudgeKeepalive, tcpInfo: readTCPInfo, hasInput: hasInput,
-		bootAhead: boottimeAhead,
+		bootAhead: boottimeAhead, onResume: watchResume,
 	}
 }
 
@@ -186,7 +187,23 @@ func (h *hub) grid(after, interval time.Duration, slot int) time.Duration {
 func (h *hub) watch(ctx context.Context) error {
 	stop := h.watcher.Changes(h.changed)
 	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { h.sys.onResume(ctx, h.resumed) })
 	return h.watcher.Run(ctx)
+}
+
+// resumed: the computer has slept. Each target looks at its clocks now, and not only when its next timer is due.
+func (h *hub) resumed() {
+	h.aheadAt.Store(0)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.judged)
+	for m := range h.monitors {
+		m.post(m.resumed)
+	}
 }
 
 // judge answers for a way; targets that share a way share the answer for as long as maxAge.

@@ -72,7 +72,7 @@ func (m *Monitor) enterLocal(now time.Duration, state netcheck.LinkState) {
 		t.freshSess = nil
 	}
 	if m.sess != nil {
-		m.hub.sys.keepalive(m.sess.conn, false)
+		m.hub.sys.keepalive(m.sess.conn, m.s.Target.Keepalive, false)
 		m.hub.sys.userTimeout(m.sess.conn, max(localUserTimeout, m.s.Target.Keepalive.UserTimeout))
 		m.sess.patient = true
 	}
@@ -190,7 +190,7 @@ func (m *Monitor) repaired(now time.Duration) {
 		grace = carrierGrace
 	}
 	if m.sess != nil {
-		m.hub.sys.keepalive(m.sess.conn, true)
+		m.hub.sys.keepalive(m.sess.conn, m.s.Target.Keepalive, true)
 		t.facts.Session = netcheck.Asked
 		t.lost = now
 		m.beatAfterRepair(now)

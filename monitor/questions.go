@@ -534,7 +534,7 @@ func (m *Monitor) dialFailed(t *trouble, err error, where string, took, now time
 		}
 		t.facts.Fresh, t.facts.FreshErrno = netcheck.Reset, errno
 		m.note(m.near(), where, netcheck.SeenBroken, took, "reset a new connection")
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT), isTimeout(err):
+	case errors.Is(err, context.DeadlineExceeded), isSilence(errno), isTimeout(err):
 		return // silence; the clock decides
 	default:
 		var de *dial.Error
@@ -805,7 +805,11 @@ func (m *Monitor) readAcked() {
 		return
 	}
 	t.facts.SessionAcked = netcheck.No
-	if now := m.hub.now(); m.ackedAll(info, now) && info.lastAck < now-t.lost {
+	now := m.hub.now()
+	switch all := m.ackedAll(info, now); {
+	case all && info.lastAck == ackAgeUnknown && info.bytes > 0:
+		t.facts.SessionAcked = netcheck.NotKnown // what is under way may be old or new
+	case all && info.lastAck < now-t.lost:
 		t.facts.SessionAcked = netcheck.Yes
 		m.note(m.near(), m.s.Remote, netcheck.SeenOK, 0, "its kernel acknowledges what is sent")
 	}
@@ -813,7 +817,11 @@ func (m *Monitor) readAcked() {
 
 // ackedAll reports whether the peer acknowledged all that it can have: not what left within the last round trip.
 func (m *Monitor) ackedAll(info tcpInfo, now time.Duration) bool {
-	return int(info.unacked) <= m.sess.sentSince(now-info.rtt*3/2-50*time.Millisecond)
+	beats := int(info.unacked)
+	if info.bytes > 0 {
+		beats = (info.bytes + m.sess.size - 1) / m.sess.size
+	}
+	return beats <= m.sess.sentSince(now-info.rtt*3/2-50*time.Millisecond)
 }
 
 // dialAgain sends a SYN beside the first: a lost one is sent again by the kernel only after a second. It also asks a

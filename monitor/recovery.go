@@ -97,7 +97,7 @@ func (m *Monitor) adopt(s *session, rtt, now time.Duration) {
 		m.noteWay(s.way)
 	}
 	m.edit().Remote = t.dst.String()
-	m.edit().Keepalive = m.hub.sys.readSocket(s.conn)
+	m.edit().Keepalive = m.hub.sys.readSocket(s.conn, m.s.Target.Keepalive)
 	if rtt > 0 {
 		m.liveRTT.Store(int64(rtt))
 	}

@@ -23,6 +23,7 @@ type session struct {
 	born  time.Duration // when the handshake was complete, on the hub's clock
 
 	n        uint64                  // the newest beat
+	size     int                     // its bytes
 	answered uint64                  // the newest answered beat
 	sent     [sentRing]time.Duration // when beat k left, at k % sentRing
 	lastByte time.Duration           // when anything was received
@@ -35,11 +36,15 @@ type session struct {
 // tcpInfo is the part of the kernel's view (TCP_INFO) that is used.
 type tcpInfo struct {
 	unacked uint32        // segments that the peer did not acknowledge yet
-	lastAck time.Duration // since the last acknowledgement came
+	bytes   int           // the same in bytes, where the system counts those
+	lastAck time.Duration // since the last acknowledgement came; ackAgeUnknown where the system does not tell
 	rtt     time.Duration
 	again   int // segments sent again so far, those of a loss that lasts left out
 	gaps    int // segments received so far behind one that was missing
 }
+
+// ackAgeUnknown is shorter than any age.
+const ackAgeUnknown = time.Duration(-1)
 
 // beat sends the next heartbeat. Nothing is sent while too much waits for an answer already.
 func (s *session) beat(now time.Duration) error {
@@ -48,6 +53,7 @@ func (s *session) beat(now time.Duration) error {
 		return nil
 	}
 	s.n++
+	s.size = max(len(out), 1)
 	s.sent[s.n%sentRing] = now
 	_, err := s.conn.Write(out)
 	return err

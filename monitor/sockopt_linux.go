@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"context"
 	"net"
 	"os"
 	"sync"
@@ -111,7 +112,7 @@ func (l *listener) close() {
 }
 
 // readSocket reads back what setSocket set. What cannot be read stays zero.
-func readSocket(conn net.Conn) (k Keepalive) {
+func readSocket(conn net.Conn, _ Keepalive) (k Keepalive) {
 	control(conn, func(fd int) {
 		get := func(level, name int) int {
 			v, err := unix.GetsockoptInt(fd, level, name)
@@ -133,7 +134,7 @@ func readSocket(conn net.Conn) (k Keepalive) {
 
 // keepaliveOn switches the kernel's probes. While the carrier is down nothing may be sent: any packet leaves a neighbour
 // entry without an answer, which the kernel asks again only after a second.
-func keepaliveOn(conn net.Conn, on bool) {
+func keepaliveOn(conn net.Conn, _ Keepalive, on bool) {
 	v := 0
 	if on {
 		v = 1
@@ -197,6 +198,9 @@ func control(conn net.Conn, f func(fd int)) {
 	}
 	_ = raw.Control(func(fd uintptr) { f(int(fd)) })
 }
+
+// watchResume has nothing to do: the clocks say it at the next timer, which a sleep does not use up.
+func watchResume(context.Context, func()) {}
 
 // boottimeAhead is how far CLOCK_BOOTTIME, which goes on while the computer sleeps, is ahead of CLOCK_MONOTONIC, which
 // does not (clock_gettime(2)). It only grows.

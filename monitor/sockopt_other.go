@@ -1,8 +1,9 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package monitor
 
 import (
+	"context"
 	"net"
 	"syscall"
 	"time"
@@ -25,9 +26,9 @@ func (*listener) icmp() (e netcheck.ICMPError, found bool) { return }
 func (*listener) end(*net.TCPConn)                         {}
 func (*listener) close()                                   {}
 
-func readSocket(net.Conn) Keepalive { return Keepalive{} }
+func readSocket(net.Conn, Keepalive) Keepalive { return Keepalive{} }
 
-func keepaliveOn(conn net.Conn, on bool) {
+func keepaliveOn(conn net.Conn, _ Keepalive, on bool) {
 	if c, ok := conn.(*net.TCPConn); ok {
 		_ = c.SetKeepAlive(on)
 	}
@@ -44,6 +45,8 @@ func nudgeKeepalive(conn net.Conn, k Keepalive) {
 func readTCPInfo(net.Conn) (tcpInfo, bool) { return tcpInfo{}, false }
 
 func hasInput(net.Conn) bool { return false }
+
+func watchResume(context.Context, func()) {}
 
 func boottimeAhead() time.Duration { return 0 }
 

@@ -209,7 +209,7 @@ func (m *Monitor) stillHeard(now time.Duration) time.Duration {
 	if info.gaps > t.gaps {
 		t.gaps, t.heard = info.gaps, now
 	}
-	if at := now - info.lastAck; at > t.lost+rtt+50*time.Millisecond && !m.ackedAll(info, now) {
+	if at := now - info.lastAck; info.lastAck != ackAgeUnknown && at > t.lost+rtt+50*time.Millisecond && !m.ackedAll(info, now) {
 		t.heard = max(t.heard, at)
 	}
 	if t.heard == 0 {

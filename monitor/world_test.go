@@ -54,6 +54,7 @@ type world struct {
 	gateway netcheck.Outcome // what the gateway says when asked
 	path    netcheck.PathAnswer
 	noInfo  bool // the kernel does not tell its view of a connection
+	inBytes bool // it tells it as Windows does: bytes under way, and no age of an acknowledgement
 	gaps    int  // segments that it says it received behind one that was missing
 	held    time.Duration
 	ahead   time.Duration // CLOCK_BOOTTIME before CLOCK_MONOTONIC
@@ -198,10 +199,10 @@ func (w *world) system() system {
 			<-ctx.Done()
 			return a
 		},
-		readSocket: func(net.Conn) Keepalive {
+		readSocket: func(net.Conn, Keepalive) Keepalive {
 			return Keepalive{Enabled: true, Idle: time.Second, Interval: time.Second, Count: 3}
 		},
-		keepalive:   func(_ net.Conn, on bool) { w.set(func() { w.lastOn = on }) },
+		keepalive:   func(_ net.Conn, _ Keepalive, on bool) { w.set(func() { w.lastOn = on }) },
 		userTimeout: func(net.Conn, time.Duration) {},
 		nudge:       func(c net.Conn, _ Keepalive) { c.(*conn).keepaliveProbe() },
 		tcpInfo:     func(c net.Conn) (tcpInfo, bool) { return c.(*conn).info() },
@@ -211,6 +212,7 @@ func (w *world) system() system {
 			defer w.mu.Unlock()
 			return w.ahead
 		},
+		onResume: func(ctx context.Context, _ func()) { <-ctx.Done() },
 	}
 }
 
@@ -252,7 +254,7 @@ func (w *world) dial(ctx context.Context, dst netip.AddrPort, _ Keepalive) (net.
 	refuses, accept := w.refuses, w.accept
 	w.mu.Unlock()
 	if refuses {
-		return fail(os.NewSyscallError("connect", syscall.ECONNREFUSED))
+		return fail(os.NewSyscallError("connect", errnoRefused))
 	}
 	c := newConn(w)
 	c.dst = dst
@@ -403,7 +405,7 @@ func (c *conn) carry(d *direction) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			if d == &c.up && time.Since(d.since) >= 2*time.Second {
-				c.fail(os.NewSyscallError("read", syscall.ETIMEDOUT))
+				c.fail(os.NewSyscallError("read", errnoTimedOut))
 				return
 			}
 			c.carry(d)
@@ -488,7 +490,7 @@ func (c *conn) hangUp(err error) {
 }
 
 // reset is what a reset looks like to a reader.
-var reset = os.NewSyscallError("read", syscall.ECONNRESET)
+var reset = os.NewSyscallError("read", errnoReset)
 
 // keepaliveProbe is the kernel's question after a second of quiet.
 func (c *conn) keepaliveProbe() {
@@ -507,7 +509,7 @@ func (c *conn) keepaliveProbe() {
 		time.AfterFunc(2*c.w.oneWay, c.acked)
 	default:
 		if c.missed++; time.Since(c.lastAck) >= 4*time.Second {
-			c.fail(os.NewSyscallError("read", syscall.ETIMEDOUT))
+			c.fail(os.NewSyscallError("read", errnoTimedOut))
 			return
 		}
 	}
@@ -521,6 +523,13 @@ func (c *conn) info() (tcpInfo, bool) {
 	defer c.w.mu.Unlock()
 	if c.w.noInfo {
 		return tcpInfo{}, false
+	}
+	if c.w.inBytes {
+		n := 0
+		for _, s := range c.up.queue {
+			n += len(s.data)
+		}
+		return tcpInfo{bytes: n, lastAck: ackAgeUnknown, rtt: 2 * c.w.oneWay}, true
 	}
 	return tcpInfo{unacked: uint32(len(c.up.queue)), lastAck: time.Since(c.lastAck).Truncate(ms), rtt: 2 * c.w.oneWay, gaps: c.w.gaps}, true
 }

@@ -294,6 +294,9 @@ func (s *Server) accept(ctx context.Context, sessions *sync.WaitGroup) error {
 			}
 			return fmt.Errorf("responder: accept: %w", err)
 		}
+		if wentBefore(err) {
+			continue
+		}
 		if pause == shortest {
 			s.log.Warn("accepting clients", "clients", s.Clients(), "err", err)
 		}
@@ -370,11 +373,11 @@ func (s *Server) prepare(conn net.Conn) {
 	if !ok {
 		return
 	}
-	err := tcp.SetKeepAliveConfig(s.o.Keepalive)
+	err := setKeepalive(tcp, s.o.Keepalive)
 	if s.o.UserTimeout > 0 {
 		err = errors.Join(err, setUserTimeout(tcp, s.o.UserTimeout))
 	}
-	got, rerr := readKeepalive(tcp)
+	got, rerr := readKeepalive(tcp, s.o.Keepalive)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.socket = got

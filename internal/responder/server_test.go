@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -167,7 +168,7 @@ func TestServerStoppedRefusesAndComesBack(t *testing.T) {
 		t.Errorf("the session ended with %v, want end of stream", err)
 	}
 	h.wait(t, Ended)
-	if _, err := net.Dial("tcp", s.Addr().String()); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := net.Dial("tcp", s.Addr().String()); !errors.Is(err, errnoRefused) {
 		t.Errorf("dialling a stopped server: %v, want refused", err)
 	}
 	s.SetMode(Normal)
@@ -221,7 +222,7 @@ func TestServerModesOnRealSockets(t *testing.T) {
 		go func() { done <- s.Serve(ctx, ln) }()
 		waitFor(t, "the socket to be closed", func() bool {
 			_, err := net.Dial("tcp", ln.Addr().String())
-			return errors.Is(err, syscall.ECONNREFUSED)
+			return errors.Is(err, errnoRefused)
 		})
 		cancel()
 		if err := <-done; err != nil {
@@ -358,15 +359,17 @@ func TestThousandConnectsAndResets(t *testing.T) {
 		c.(*net.TCPConn).SetLinger(0)
 		c.Close()
 	}
-	waitFor(t, "all to be noticed", func() bool { return len(h.kinds()) == 2000 })
-	waitFor(t, "no client", func() bool { return s.Clients() == 0 })
-	for i, k := range h.kinds() {
-		if k != Came && k != Reset {
-			t.Fatalf("event %d is %v", i, k)
-		}
-	}
+	// Windows tells nothing of those that went before they were accepted, and wine calls some resets an end.
+	onWindows := runtime.GOOS == "windows"
+	waitFor(t, "all to be noticed", func() bool { return onWindows || len(h.kinds()) == 2000 })
 	if got := ask(t, dial(t, s), "PING 1\n"); got != "PONG 1\n" {
 		t.Errorf("afterwards: %q", got)
+	}
+	waitFor(t, "no client but the last", func() bool { return s.Clients() == 1 })
+	for i, k := range h.kinds() {
+		if k != Came && k != Reset && !(onWindows && k == Went) {
+			t.Fatalf("event %d is %v", i, k)
+		}
 	}
 }
 

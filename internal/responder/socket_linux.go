@@ -31,7 +31,9 @@ func setUserTimeout(c *net.TCPConn, d time.Duration) error {
 	})
 }
 
-func readKeepalive(c *net.TCPConn) (k keepalive, err error) {
+func setKeepalive(c *net.TCPConn, k net.KeepAliveConfig) error { return c.SetKeepAliveConfig(k) }
+
+func readKeepalive(c *net.TCPConn, _ net.KeepAliveConfig) (k keepalive, err error) {
 	err = control(c, func(fd int) error {
 		var errs [5]error
 		get := func(i, level, name int) int {

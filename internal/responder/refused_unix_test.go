@@ -1,0 +1,7 @@
+//go:build !windows
+
+package responder
+
+import "syscall"
+
+const errnoRefused = syscall.ECONNREFUSED
