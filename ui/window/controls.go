@@ -322,11 +322,11 @@ func (t *tabs) mark(i int) {
 }
 
 func (t *tab) show() {
-	t.text.Color, t.bar.FillColor = t.p.muted, color.Transparent
-	t.text.font, t.text.TextStyle = fontBody, fyne.TextStyle{}
+	t.text.write(fontBody, t.p.muted)
+	t.bar.FillColor = color.Transparent
 	if t.on {
-		t.text.Color, t.bar.FillColor = t.p.text, t.p.accent
-		t.text.font, t.text.TextStyle = fontStrong, fyne.TextStyle{Bold: true}
+		t.text.write(fontStrong, t.p.text)
+		t.bar.FillColor = t.p.accent
 	}
 	t.ring.StrokeColor = color.Transparent
 	if t.focused {
@@ -391,9 +391,6 @@ type segments struct {
 // slim makes it less high than a field: for the head of something.
 func (s *segments) slim() {
 	s.font, s.pad = [2]font{fontSmall, fontSmallB}, 4
-	for _, t := range s.texts {
-		t.TextSize = fontSmall.size
-	}
 	s.show()
 }
 
@@ -451,9 +448,9 @@ func (s *segments) TypedKey(k *fyne.KeyEvent) {
 
 func (s *segments) show() {
 	for i, t := range s.texts {
-		t.Color, t.font, t.TextStyle = s.p.muted, s.font[0], fyne.TextStyle{}
+		t.write(s.font[0], s.p.muted)
 		if i == s.chosen {
-			t.Color, t.font, t.TextStyle = s.p.text, s.font[1], fyne.TextStyle{Bold: true}
+			t.write(s.font[1], s.p.text)
 		}
 		t.box = fyne.Size{}
 	}

@@ -116,7 +116,9 @@ func (v *verdict) place(x, y, width float32) float32 {
 		v.box.Resize(fyne.NewSize(width, h))
 		return h
 	}
-	v.remedy.font, v.ground.CornerRadius = fontBody, 12
+	v.remedy.write(fontBody)
+	v.big.write(fontFigure, v.big.Color)
+	v.ground.CornerRadius = 12
 	// A plain state stands at the margin of the page; the ground of a tinted one reaches 12 beyond it on either side.
 	left, right := float32(0), width
 	inset := float32(0)
@@ -170,8 +172,9 @@ func (v *verdict) place(x, y, width float32) float32 {
 
 func (v *verdict) placeNarrow(width float32) float32 {
 	v.sentence.write(fontName)
-	v.remedy.font, v.ground.CornerRadius = fontTable, 10
-	v.big.font.size, v.big.TextSize = 16, 16
+	v.remedy.write(fontTable)
+	v.ground.CornerRadius = 10
+	v.big.write(font{fontName.size, false}, v.big.Color)
 	put(v.icon, 13, 11, 20, 20)
 	figure := v.big.font.width(v.big.whole) + 1
 	v.big.place(width-12-figure, 9, figure, 24)

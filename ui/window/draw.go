@@ -123,6 +123,16 @@ func (l *label) place(x, y, width, height float32) {
 	l.fit()
 }
 
+// write changes font and colour; Refresh draws it.
+func (l *label) write(f font, c color.Color) {
+	l.Color = c
+	if f == l.font {
+		return
+	}
+	l.font, l.TextSize, l.TextStyle = f, f.size, f.style()
+	l.fit()
+}
+
 // say is what stands there, of the whole.
 func (l *label) say(s string) { l.Text.Text, l.FontSource = s, l.font.source(s) }
 
