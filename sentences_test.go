@@ -65,6 +65,7 @@ type author struct {
 	file   string
 	consts map[string]string // of its package
 	found  int
+	codes  int
 }
 
 // constants are the texts of a package that have names.
@@ -119,6 +120,7 @@ func fold(e ast.Expr, known map[string]string) (text string, whole bool) {
 var (
 	verb      = regexp.MustCompile(`%(\[\d\])?[-+#0-9.]*[a-zA-Z]`)
 	sentence  = regexp.MustCompile(`[A-Za-z]{2,} [A-Za-z]{2,}`)
+	tableCode = regexp.MustCompile(`^[a-z0-9]+(\.[a-z0-9-]+)*$`)
 	leftovers = regexp.MustCompile(`[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}`)
 )
 
@@ -159,6 +161,7 @@ func (a *author) read(n ast.Node) bool {
 		ast.Inspect(n.Type, a.read)
 		return false // its tag is for programs
 	case *ast.CallExpr:
+		a.code(n)
 		if !logs(n) {
 			return true
 		}
@@ -182,6 +185,32 @@ func (a *author) read(n ast.Node) bool {
 		}
 	}
 	return true
+}
+
+// code checks that what is asked of the table by its code is there.
+func (a *author) code(call *ast.CallExpr) {
+	name := ""
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		name = f.Name
+	case *ast.SelectorExpr:
+		name = f.Sel.Name
+	}
+	if len(call.Args) == 0 || !slices.Contains([]string{"Say", "Tell", "say", "tell"}, name) {
+		return
+	}
+	literal, ok := call.Args[0].(*ast.BasicLit)
+	if !ok {
+		return
+	}
+	code, whole := fold(literal, nil)
+	if !whole || !tableCode.MatchString(code) {
+		return
+	}
+	a.codes++
+	if ui.English.Say(code) == code || (name == "Tell" || name == "tell") && ui.English.Tell(code) == "" {
+		a.t.Errorf("%s: assets/words.tsv has no %s for %s", a.file, name, code)
+	}
 }
 
 // others reads the parts of a sum that are no texts: calls, mostly.
@@ -215,7 +244,7 @@ func (a *author) check(text string) {
 	}
 }
 
-// Every sentence in the source is there in Chinese, whoever says it and however it is made: whoever adds one adds its line to
+// Every sentence in the source is there in Chinese, and every code that is asked for: whoever says it and however it is made: whoever adds one adds its line to
 // the table, or says in the list above why nobody reads it.
 func TestEverySentenceIsThereInChinese(t *testing.T) {
 	packages := map[string][]string{}
@@ -240,7 +269,7 @@ func TestEverySentenceIsThereInChinese(t *testing.T) {
 		t.Fatal(err)
 	}
 	packages["toml"] = []string{filepath.Join(strings.TrimSpace(string(dir)), "parser.go")}
-	found := 0
+	found, codes := 0, 0
 	for _, names := range packages {
 		var files []*ast.File
 		for _, name := range names {
@@ -254,10 +283,10 @@ func TestEverySentenceIsThereInChinese(t *testing.T) {
 		for i, f := range files {
 			a := &author{t: t, file: filepath.ToSlash(names[i]), consts: known}
 			ast.Inspect(f, a.read)
-			found += a.found
+			found, codes = found+a.found, codes+a.codes
 		}
 	}
-	if found < 300 {
-		t.Errorf("only %d sentences were found: this test looks in the wrong places", found)
+	if found < 300 || codes < 200 {
+		t.Errorf("only %d sentences and %d codes were found: this test looks in the wrong places", found, codes)
 	}
 }
