@@ -162,7 +162,7 @@ func (s *saver) store(replace bool) {
 			}
 			if err == nil {
 				s.close()
-				w.notice(w.say("export.done", "text", ui.Printable(path, 300)))
+				w.notice(w.say("export.done", "text", ui.Printable(brief(path), 300)))
 				return
 			}
 			s.saving, s.exists = false, errors.Is(err, fs.ErrExist)
@@ -215,4 +215,13 @@ func whole(path string) string {
 		return filepath.Join(downloads(), path)
 	}
 	return filepath.Clean(path)
+}
+
+// brief is a path as people write it: what is told of it has little room.
+func brief(path string) string {
+	home, err := os.UserHomeDir()
+	if rest, within := strings.CutPrefix(path, home+string(filepath.Separator)); err == nil && within && home != "" {
+		return "~" + string(filepath.Separator) + rest
+	}
+	return path
 }

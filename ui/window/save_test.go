@@ -73,7 +73,7 @@ func TestWhereToSaveIsAsked(t *testing.T) {
 	if got, _ := os.ReadFile(mine); !strings.Contains(string(got), "Office gateway") || d.saver != nil {
 		t.Errorf("not replaced: %.40q", got)
 	}
-	if got := d.detail.notice.whole; got != "已保存："+mine {
+	if got := d.detail.notice.whole; got != "已保存：~/mine.csv" {
 		t.Errorf("said %q", got)
 	}
 	// Another time, and it is not wanted.
@@ -104,7 +104,7 @@ func TestTheDesktopAsksWhereToSave(t *testing.T) {
 	}
 	d.held(func() { d.detail.past.save("csv") })
 	d.wg.Wait()
-	if got, _ := os.ReadFile(answer); !strings.Contains(string(got), "Office gateway") || d.saver != nil || d.detail.notice.whole != "Saved: "+answer {
+	if got, _ := os.ReadFile(answer); !strings.Contains(string(got), "Office gateway") || d.saver != nil || d.detail.notice.whole != "Saved: ~/chosen.csv" {
 		t.Errorf("%.40q, said %q", got, d.detail.notice.whole)
 	}
 	answer = filepath.Join(home, "nowhere", "chosen.csv")
@@ -112,6 +112,18 @@ func TestTheDesktopAsksWhereToSave(t *testing.T) {
 	d.wg.Wait()
 	if s := d.saver; s == nil || s.overlay == nil || s.field.Text != answer || s.problem.whole != "Not saved: there is no such folder" {
 		t.Errorf("what went wrong is not told: %+v", s)
+	}
+}
+
+func TestBriefPaths(t *testing.T) {
+	t.Setenv("HOME", "/home/me")
+	for path, want := range map[string]string{"/home/me/a/b": "~/a/b", "/home/me": "/home/me", "/home/meyer/a": "/home/meyer/a", "/media/usb/a": "/media/usb/a"} {
+		if got := brief(path); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+		if back := whole(brief(path)); back != path {
+			t.Errorf("%s: and back: %s", path, back)
+		}
 	}
 }
 
