@@ -341,7 +341,7 @@ func (t *tab) CreateRenderer() fyne.WidgetRenderer {
 		min:     func() fyne.Size { return fyne.NewSize(round(fontStrong.width(t.text.whole)), 56) },
 		layout: func(s fyne.Size) {
 			put(t.ring, -8, 10, s.Width+16, s.Height-20)
-			t.text.place(0, 0, s.Width, s.Height-2)
+			t.text.place(0, 0, s.Width+1, s.Height-2) // its width is rounded
 			put(t.bar, 0, s.Height-2, s.Width, 2)
 		},
 	}
