@@ -565,6 +565,34 @@ func TestManyOutages(t *testing.T) {
 	}
 }
 
+// Where there is more than the database may hold, the oldest days go, and the file gets smaller.
+func TestBoundOfBytes(t *testing.T) {
+	dir := t.TempDir()
+	s, err := openStore(t.Context(), dir, false, noon)
+	must(t, err)
+	defer s.close()
+	_, err = s.db.Exec(`INSERT INTO targets VALUES (1, 'a'), (2, 'b'); WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 4 FROM n WHERE i < ?)
+		INSERT INTO minutes SELECT t.id, i, 900, 1100, 120000, 120, 0, 60000, 60000 FROM targets t, n`, noon.AddDate(0, 0, -29).Unix()/60, noon.Unix()/60)
+	must(t, err)
+	size := func() int64 {
+		info, err := os.Stat(filepath.Join(dir, dbName))
+		must(t, err)
+		return info.Size()
+	}
+	whole := size()
+	must(t, s.prune(t.Context(), 30))
+	if size() != whole {
+		t.Errorf("%d bytes within the bound became %d", whole, size())
+	}
+	s.most = whole / 3
+	must(t, s.prune(t.Context(), 30))
+	var first, last int64
+	must(t, s.db.QueryRow("SELECT min(minute), max(minute) FROM minutes").Scan(&first, &last))
+	if days := (last - first) / (24 * 60); size() > s.most || days < 7 || days > 10 || last < noon.Unix()/60 {
+		t.Errorf("%d bytes of %d, %d days, the last minute at %v", size(), s.most, days, time.Unix(last*60, 0).UTC())
+	}
+}
+
 // More than the bound is never kept. It counts outages, not their numbers: those have gaps.
 func TestBoundOfOutages(t *testing.T) {
 	dir := t.TempDir()

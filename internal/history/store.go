@@ -71,8 +71,9 @@ const (
 
 // A store is the database.
 type store struct {
-	db  *sql.DB
-	now time.Time
+	db   *sql.DB
+	now  time.Time
+	most int64 // maxBytes
 }
 
 // openStore opens the database, and makes one where there is none. To read only, there must be one: else the error is
@@ -109,7 +110,7 @@ func openStore(ctx context.Context, dir string, readOnly bool, now time.Time) (*
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	s := &store{db: db, now: now}
+	s := &store{db: db, now: now, most: maxBytes}
 	if err := s.prepare(ctx, readOnly); err != nil {
 		db.Close()
 		return nil, err
@@ -511,7 +512,7 @@ func (s *store) prune(ctx context.Context, days int) error {
 				return err
 			}
 		}
-		if (pages-free)*size <= maxBytes {
+		if (pages-free)*size <= s.most {
 			break
 		}
 		if err := s.pruneBefore(ctx, s.now.AddDate(0, 0, -days)); err != nil {
