@@ -764,7 +764,7 @@ func (m *Monitor) pathAnswered(t *trouble, round time.Duration, a netcheck.PathA
 	}
 	if a.Host == netcheck.Answered && t.facts.Host != netcheck.Answered {
 		t.facts.Host = netcheck.Answered
-		m.note(m.near(), t.dst.Addr().String(), netcheck.SeenAnswers, a.HostRTT, "the host answers another question (port unreachable)")
+		m.note(m.near(), t.dst.Addr().String(), netcheck.SeenAnswers, a.HostRTT, "the host answers another question")
 	}
 	if a.Host == netcheck.Silent && t.facts.Host == netcheck.Asked {
 		t.facts.Host = netcheck.Silent

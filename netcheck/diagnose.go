@@ -15,6 +15,7 @@ import (
 // either: without any answer from or beyond the gateway the path is never blamed. Behind a proxy a session whose answer
 // is still Asked holds back what silence there would say.
 func Diagnose(f Facts) Verdict {
+	f.FreshErrno = posix(f.FreshErrno)
 	if f.Fresh == Unreachable && f.FreshErrno == syscall.ETIMEDOUT { // silence by another name
 		f.Fresh, f.FreshErrno = Silent, 0
 	}

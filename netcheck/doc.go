@@ -4,7 +4,8 @@
 //
 // [Egress] finds the [Way] to a destination, [Judge] says whether that way is still whole, a [Watcher] says when to
 // judge again, and [Diagnose] turns what was found out ([Facts]) into a [Verdict]. On Linux all of it rests on the
-// kernel's own answers (rtnetlink). Elsewhere the functions say [ErrUnsupported] or "not known": nothing is guessed.
+// kernel's own answers (rtnetlink), on Windows on those of IP Helper. Elsewhere the functions say [ErrUnsupported] or "not
+// known": nothing is guessed.
 package netcheck
 
 import (
@@ -14,7 +15,7 @@ import (
 	"time"
 )
 
-// ErrUnsupported says that this operating system's view of interfaces and routes is not read yet.
+// ErrUnsupported says that this operating system's view of interfaces and routes is not read, or not to be had.
 var ErrUnsupported = errors.New("netcheck: not supported on this operating system")
 
 // A Change says what kernel news may concern; it never says what changed. Whoever gets one judges again: with All every
@@ -23,7 +24,7 @@ type Change struct {
 	Index int  // the interface that the news is about; 0 with All
 	All   bool // routes or rules changed, or news was lost: it may concern every way
 	// Neighbour: a station on that interface was found or given up by ARP or NDP, nothing else changed. Judge would
-	// say the same as before; a diagnosis may not.
+	// say the same as before; a diagnosis may not. Only Linux tells such news.
 	Neighbour bool
 }
 
@@ -40,7 +41,7 @@ type WatcherStats struct {
 type GatewayAnswer struct {
 	Outcome Outcome       // Answered, Silent, Unreachable (nothing could be sent), NotAsked (there is no gateway)
 	RTT     time.Duration // of the answer
-	How     string        // which question was answered: "ttl 1", "udp", "tcp"; empty when none
+	How     string        // which question was answered: "ttl 1", "udp", "tcp", on Windows also "ping", "arp"; empty when none
 	Sender  netip.Addr    // who answered
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -69,18 +68,10 @@ func (t *talk) egress(w Way) (Way, error) {
 
 // zone is the interface index that a link-local address names; 0 none.
 func (t *talk) zone(dst netip.Addr) (int, error) {
-	z := dst.Zone()
-	if z == "" {
-		return 0, nil
-	}
-	if n, err := strconv.ParseUint(z, 10, 31); err == nil {
-		return int(n), nil
-	}
-	l, err := t.linkByName(z)
-	if err != nil {
-		return 0, fmt.Errorf("zone %q: %w", z, err)
-	}
-	return l.index, nil
+	return zoneOf(dst, func(name string) (int, error) {
+		l, err := t.linkByName(name)
+		return l.index, err
+	})
 }
 
 // Judge says whether the way that a session was opened on is still whole. It asks by interface index, nearest hop
@@ -219,30 +210,20 @@ func (t *talk) findSource(index int, source netip.Addr) (found, another bool, er
 	return found, another, err
 }
 
-// sameScope reports whether an address could replace the other: of one family, both or neither link-local, and for
-// IPv6 both or neither unique local (RFC 4193), as those do not reach the same hosts.
-func sameScope(a, b netip.Addr) bool {
-	return a.BitLen() == b.BitLen() && a.IsLinkLocalUnicast() == b.IsLinkLocalUnicast() &&
-		(a.Is4() || a.IsPrivate() == b.IsPrivate())
-}
-
 // Neighbour reads the kernel's neighbour table for the next hop of w: the gateway, or the destination when it is
 // on-link. age is the time since the kernel last had proof that the neighbour is there (an answer to ARP or NDP, or an
 // acknowledgement in a TCP session); negative when it never had or does not say. The state proves little, the age does:
 // REACHABLE outlives a dead gateway by tens of seconds.
 func Neighbour(w Way) (state NeighbourState, age time.Duration) {
-	hop := w.Gateway
+	hop := w.nextHop()
 	if !hop.IsValid() {
-		hop = w.Destination
-	}
-	if w.Loopback || w.Index <= 0 || !hop.IsValid() {
 		return NeighbourUnknown, -1
 	}
 	t, err := openTalk()
 	if err != nil {
 		return NeighbourUnknown, -1
 	}
-	bits, ticks, err := t.neighbour(w.Index, hop.WithZone(""))
+	bits, ticks, err := t.neighbour(w.Index, hop)
 	t.done(err)
 	switch {
 	case errors.Is(err, unix.ENOENT):

@@ -55,39 +55,14 @@ type candidate struct {
 
 func explain(all []candidate) (disabled, noCarrier, noAddress string) {
 	counts := carriers(all)
-	working := slices.ContainsFunc(counts, func(c candidate) bool {
-		return c.fits && c.flags&unix.IFF_UP != 0 && c.flags&unix.IFF_LOWER_UP != 0
-	})
-	var best [3]candidate
-	for _, c := range counts {
-		i := 2
-		switch {
-		case c.flags&unix.IFF_UP == 0:
-			if i = 0; !c.holds {
-				continue // never set up
-			}
-		case c.flags&unix.IFF_LOWER_UP == 0:
-			if i = 1; working && !c.fits {
-				continue // an unused socket
-			}
-		case c.fits || working:
-			continue
-		}
-		if best[i].index == 0 || c.better(best[i]) {
-			best[i] = c
+	suspects := make([]suspect, len(counts))
+	for i, c := range counts {
+		suspects[i] = suspect{
+			index: c.index, name: c.name, up: c.flags&unix.IFF_UP != 0, carrier: c.flags&unix.IFF_LOWER_UP != 0,
+			fits: c.fits, holds: c.holds, hardware: c.kind == "",
 		}
 	}
-	return best[0].name, best[1].name, best[2].name
-}
-
-// better prefers an address that fits, then any address, then hardware, then the older interface.
-func (c candidate) better(o candidate) bool {
-	for _, p := range [...][2]bool{{c.fits, o.fits}, {c.holds, o.holds}, {c.kind == "", o.kind == ""}} {
-		if p[0] != p[1] {
-			return p[0]
-		}
-	}
-	return c.index < o.index
+	return explainBy(suspects)
 }
 
 // Hardware types that carry IP, from linux/if_arp.h: CAN, 802.15.4, monitors and the like do not.

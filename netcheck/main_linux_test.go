@@ -3,7 +3,6 @@ package netcheck
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -174,8 +173,6 @@ func waitCarrier(t testing.TB, index int) {
 		return err == nil && l.Attrs().RawFlags&unix.IFF_LOWER_UP != 0 && l.Attrs().RawFlags&unix.IFF_RUNNING != 0
 	})
 }
-
-func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 // A host is another network namespace: a thread of its own that never leaves it, and that ends with the test.
 type host struct {

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,8 +19,6 @@ import (
 )
 
 const (
-	// coalesce is how long further news of the same kind waits after some was handed on. The first is never delayed.
-	coalesce = 100 * time.Millisecond
 	// carrierEvery is the pace at which the carrier of bearing interfaces is read: the kernel collects carrier news of
 	// ordinary adapters once a second (net/core/link_watch.c), a read of the file shows it at once.
 	carrierEvery = 100 * time.Millisecond
@@ -44,29 +41,18 @@ var newsGroups = []int{
 // such an interface or cover a destination that somebody heeds (Heed). All else, containers coming and going above all,
 // is mostly dropped by a filter in the kernel and costs nothing. All methods may be called from any goroutine.
 type Watcher struct {
+	board
 	log    *slog.Logger
 	made   time.Time // carriers are read at whole multiples of carrierEvery after it
 	groups []int     // tests leave some out
 	rcvbuf int       // 0 is the system's default; tests make it small
 
-	wake chan struct{} // capacity 1
+	// The board's lock guards these too.
+	pending map[news]struct{}
+	readAll bool     // tests read the carrier where the kernel's news would do as well
+	socket  *os.File // nil while not subscribed
 
-	mu        sync.Mutex // guards what follows
-	borne     map[int]int
-	heeded    map[netip.Addr]int
-	listeners []*func(Change)
-	pending   map[news]struct{}
-	readAll   bool     // tests read the carrier where the kernel's news would do as well
-	dirty     bool     // borne changed since the filter and the carrier files were last brought up to date
-	socket    *os.File // nil while not subscribed
-
-	messages, changes, overruns, resubscribed, carrierReads atomic.Uint64
-}
-
-// news is what a Change is coalesced by; the zero value is All.
-type news struct {
-	index     int
-	neighbour bool
+	messages, overruns, resubscribed, carrierReads atomic.Uint64
 }
 
 // NewWatcher makes a Watcher; a nil logger logs nothing. It hears nothing until Run.
@@ -74,69 +60,7 @@ func NewWatcher(log *slog.Logger) *Watcher {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Watcher{
-		log: log, made: time.Now(), groups: newsGroups, wake: make(chan struct{}, 1),
-		borne: make(map[int]int), heeded: make(map[netip.Addr]int), pending: make(map[news]struct{}),
-	}
-}
-
-// Changes registers a listener. It is called by Run's goroutine, one call at a time, and must return soon: wake
-// somebody. It may call the Watcher's methods. A call may be under way while stop returns.
-func (w *Watcher) Changes(f func(Change)) (stop func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	l := &f
-	w.listeners = append(slices.Clone(w.listeners), l)
-	return func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.listeners = slices.DeleteFunc(slices.Clone(w.listeners), func(o *func(Change)) bool { return o == l })
-	}
-}
-
-// Bear declares that a session, or the wait for one, is borne by the interface: its news counts, and its carrier is
-// read every 100 ms too, one timer for all, on a grid that begins with NewWatcher: whoever wakes on the same grid anyway
-// wakes the program but once. Hold it through an outage, so that the repair is heard. The first Bear of an interface is
-// answered by a Change of it, as soon as its news is heard: nothing between Egress and Bear is missed. Release may be
-// called more than once.
-func (w *Watcher) Bear(index int) (release func()) {
-	if index <= 0 {
-		return func() {}
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.borne[index]++; w.borne[index] == 1 {
-		w.dirty = true
-		w.ring()
-	}
-	return sync.OnceFunc(func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.borne[index]--; w.borne[index] == 0 {
-			delete(w.borne, index)
-			w.dirty = true
-			w.ring()
-		}
-	})
-}
-
-// Heed declares that somebody wants to reach dst: a route that covers it counts even when it is of an interface that
-// bears nothing. While nobody heeds any destination, all routes count. Release may be called more than once.
-func (w *Watcher) Heed(dst netip.Addr) (release func()) {
-	dst = dst.Unmap().WithZone("")
-	if !dst.IsValid() {
-		return func() {}
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.heeded[dst]++
-	return sync.OnceFunc(func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.heeded[dst]--; w.heeded[dst] == 0 {
-			delete(w.heeded, dst)
-		}
-	})
+	return &Watcher{board: newBoard(), log: log, made: time.Now(), groups: newsGroups, pending: make(map[news]struct{})}
 }
 
 // Stats are the counts since the Watcher was made.
@@ -144,14 +68,6 @@ func (w *Watcher) Stats() WatcherStats {
 	return WatcherStats{
 		Messages: w.messages.Load(), Changes: w.changes.Load(), Overruns: w.overruns.Load(),
 		Resubscribed: w.resubscribed.Load(), CarrierReads: w.carrierReads.Load(),
-	}
-}
-
-// ring wakes Run; it never blocks, and many rings are one.
-func (w *Watcher) ring() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
 	}
 }
 
@@ -244,44 +160,6 @@ func (w *Watcher) Run(ctx context.Context) error {
 			timer.Reset(next)
 		}
 	}
-}
-
-// hand gives the listeners what is due and not to be held back, and returns how long the rest must wait.
-func (w *Watcher) hand(listeners []*func(Change), due map[news]struct{}, quiet map[news]time.Time) (next time.Duration) {
-	if len(due) == 0 {
-		return 0
-	}
-	now := time.Now()
-	for n, until := range quiet {
-		if !now.Before(until) {
-			delete(quiet, n)
-		}
-	}
-	tell := func(n news) {
-		delete(due, n)
-		quiet[n] = now.Add(coalesce)
-		w.changes.Add(1)
-		for _, f := range listeners {
-			(*f)(Change{Index: n.index, All: n == news{}, Neighbour: n.neighbour})
-		}
-	}
-	if _, all := due[news{}]; all && quiet[news{}].IsZero() {
-		for n := range due { // All says it
-			if !n.neighbour {
-				delete(due, n)
-			}
-		}
-		tell(news{})
-	}
-	for n := range due {
-		until, held := quiet[n]
-		if !held {
-			tell(n)
-		} else if wait := until.Sub(now); next == 0 || wait < next {
-			next = wait
-		}
-	}
-	return next
 }
 
 // refresh brings the filter and the carrier files up to date with what is borne; it returns the interfaces newly borne.

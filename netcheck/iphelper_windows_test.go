@@ -1,0 +1,289 @@
+package netcheck
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// The sizes of what is read, from netioapi.h, as 64-bit programs see it.
+func TestSizes(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) != 8 {
+		t.Skip("of a program for 32 bits they differ")
+	}
+	for _, s := range [...]struct {
+		name      string
+		got, want uintptr
+	}{
+		{"MIB_IF_ROW2", unsafe.Sizeof(windows.MibIfRow2{}), 1352},
+		{"MIB_IPFORWARD_ROW2", unsafe.Sizeof(windows.MibIpForwardRow2{}), 104},
+		{"MIB_UNICASTIPADDRESS_ROW", unsafe.Sizeof(windows.MibUnicastIpAddressRow{}), 80},
+		{"MIB_IPINTERFACE_ROW, to the metric", unsafe.Offsetof(windows.MibIpInterfaceRow{}.Metric), 148},
+		{"MIB_IPNET_ROW2", unsafe.Sizeof(netRow{}), 88},
+		{"IP_OPTION_INFORMATION", unsafe.Sizeof(echoOptions{}), 16},
+		{"TCP_INITIAL_RTO_PARAMETERS", unsafe.Sizeof(tcpInitialRTO{}), 4},
+	} {
+		if s.got != s.want {
+			t.Errorf("%s: %d bytes, want %d", s.name, s.got, s.want)
+		}
+	}
+}
+
+func TestThisComputer(t *testing.T) {
+	rows, err := helper.ifaces()
+	if err != nil || len(rows) == 0 {
+		t.Fatalf("interfaces: %v, %v", rows, err)
+	}
+	loopback := 0
+	for _, r := range rows {
+		t.Logf("%+v: %v", r, r.state())
+		one, err := helper.iface(r.index)
+		if err != nil || one.name != r.name || one.typ != r.typ || one.name == "" {
+			t.Errorf("interface %d alone: %+v, %v", r.index, one, err)
+		}
+		if r.typ == ifTypeLoopback {
+			loopback = r.index
+		}
+	}
+	if _, err := helper.iface(1 << 20); !errors.Is(err, errNoInterface) {
+		t.Errorf("an interface that is not there: %v", err)
+	}
+	addrs, err := helper.addrs()
+	t.Logf("addresses: %+v", addrs)
+	if err != nil || loopback == 0 || !slices.ContainsFunc(addrs, func(a addrRow) bool {
+		return a.ip == netip.MustParseAddr("127.0.0.1") && a.index == loopback && a.usable() && a.bits == 8
+	}) {
+		t.Errorf("addresses: %v", err)
+	}
+	for _, v6 := range [...]bool{false, true} {
+		routes, err := helper.routes(v6)
+		t.Logf("routes: %+v", routes)
+		if err != nil {
+			t.Errorf("routes: %v", err)
+		}
+		for _, r := range routes {
+			if !r.dst.IsValid() || r.dst.Addr().Is6() != v6 || r.index <= 0 {
+				t.Errorf("route %+v", r)
+			}
+		}
+	}
+	t.Logf("resolvers: %v", helper.nameServers())
+	if a := NameServer(); !a.IsValid() || a.IsLoopback() {
+		t.Errorf("a resolver: %v", a)
+	}
+	t.Log(Explain(NameServer()))
+}
+
+// The table of adapters is fetched with too little room first.
+func TestAdaptersGrow(t *testing.T) {
+	calls := 0
+	b, err := growing(64, func(b []byte, size *uint32) error {
+		calls++
+		return windows.GetAdaptersAddresses(windows.AF_UNSPEC, 0, 0, (*windows.IpAdapterAddresses)(unsafe.Pointer(&b[0])), size)
+	})
+	if err != nil || calls < 2 || (*windows.IpAdapterAddresses)(unsafe.Pointer(&b[0])).Length == 0 {
+		t.Errorf("%d calls: %v", calls, err)
+	}
+}
+
+// Where the system tells a socket to leave from is where Egress says.
+func TestEgressAsSocketsDo(t *testing.T) {
+	for _, dst := range [...]string{"127.0.0.1", "::1", "192.0.2.200", "203.0.113.7", "2001:db8::7"} {
+		w, err := Egress(ip(dst))
+		source, dialErr := sourceOfSocket(ip(dst))
+		if dialErr != nil {
+			if err == nil && !w.Loopback {
+				t.Errorf("%s: a socket says %v, Egress %+v", dst, dialErr, w)
+			}
+			t.Logf("%s: %v, %v", dst, dialErr, err)
+			continue
+		}
+		if errors.Is(err, ErrUnsupported) {
+			t.Logf("%s: a socket leaves from %v; %v", dst, source, err)
+			continue
+		}
+		if err != nil || w.Source != source || w.Index == 0 || w.Interface == "" {
+			t.Errorf("%s: %+v, %v; a socket leaves from %v", dst, w, err, source)
+			continue
+		}
+		way, state, err := Alive(ip(dst))
+		if err != nil || way != w || state.Broken() || state == LinkUnknown {
+			t.Errorf("%s: %+v, %v, %v", dst, way, state, err)
+		}
+		neighbour, age := Neighbour(w)
+		t.Logf("%s: %+v, %v, neighbour %d", dst, w, state, neighbour)
+		if age >= 0 {
+			t.Errorf("age %v", age)
+		}
+		// The same way through an interface, or from an address, that is not there.
+		gone := w
+		if gone.Index = 1 << 20; Judge(gone) != LinkGone {
+			t.Errorf("%s by no interface: %v", dst, Judge(gone))
+		}
+		gone = w
+		if gone.Source = ip("198.51.100.250"); !w.Loopback && w.Source.Is4() && Judge(gone) != LinkAddressChanged {
+			t.Errorf("%s from another address: %v", dst, Judge(gone))
+		}
+	}
+}
+
+// sourceOfSocket connects a UDP socket, which sends nothing. It does without package net, whose UDP sockets want an option
+// that wine 8 has not.
+func sourceOfSocket(dst netip.Addr) (netip.Addr, error) {
+	family, to := windows.AF_INET6, windows.Sockaddr(&windows.SockaddrInet6{Port: 9, Addr: dst.As16()})
+	if dst.Is4() {
+		family, to = windows.AF_INET, &windows.SockaddrInet4{Port: 9, Addr: dst.As4()}
+	}
+	s, err := windows.Socket(family, windows.SOCK_DGRAM, windows.IPPROTO_UDP)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	defer windows.Closesocket(s)
+	if err := windows.Connect(s, to); err != nil {
+		return netip.Addr{}, err
+	}
+	sa, err := windows.Getsockname(s)
+	switch sa := sa.(type) {
+	case *windows.SockaddrInet4:
+		return netip.AddrFrom4(sa.Addr), err
+	case *windows.SockaddrInet6:
+		return netip.AddrFrom16(sa.Addr), err
+	}
+	return netip.Addr{}, err
+}
+
+func TestAskThisComputer(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	w, err := Egress(ip("127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := openProbe(ctx, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ok := p.send(ip("127.0.0.1"), 0, 0)
+	p.close()
+	burials.Wait()
+	if !ok {
+		t.Skip("this computer lets nobody ask by ICMP: AskPath then says that nothing could be sent")
+	}
+	start := time.Now()
+	a := AskPath(ctx, w, netip.MustParseAddrPort("127.0.0.1:9"), nil)
+	burials.Wait()
+	if a.Host != Answered || a.Deepest != ip("127.0.0.1") || a.HostRTT <= 0 || a.HostRTT > time.Since(start) {
+		t.Errorf("%+v", a)
+	}
+	if a := AskGateway(ctx, w); a.Outcome != NotAsked {
+		t.Errorf("loopback has no gateway: %+v", a)
+	}
+}
+
+// A question to nobody ends with its context, and leaves nothing behind.
+func TestAskNobody(t *testing.T) {
+	w, err := Egress(ip("203.0.113.7"))
+	if err != nil || !w.Gateway.IsValid() {
+		w = Way{Index: 1, Source: ip("127.0.0.1"), Destination: ip("203.0.113.7")}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	a := AskPath(ctx, w, netip.MustParseAddrPort("203.0.113.7:9"), nil)
+	if took := time.Since(start); took > 2*time.Second || a.Host == Answered || a.Host == Asked {
+		t.Errorf("%+v after %v", a, took)
+	}
+	g := AskGateway(ctx, w)
+	t.Logf("path %+v, gateway %+v", a, g)
+	burials.Wait()
+	neighbours.left.Wait()
+}
+
+func TestAskTCP(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dst := l.Addr().(*net.TCPAddr).AddrPort()
+	w := Way{Index: 1, Source: ip("127.0.0.1"), Destination: dst.Addr(), Loopback: true}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if got, _ := askTCP(ctx, w, dst); got != Answered {
+		t.Errorf("somebody listens: %v", got)
+	}
+	l.Close()
+	if got, rtt := askTCP(ctx, w, dst); got != Refused || rtt <= 0 {
+		t.Errorf("nobody listens: %v after %v", got, rtt)
+	}
+}
+
+// Where the system keeps no ICMP errors of a socket, the functions say none, and a dialler can use them all the same.
+func TestICMPErrorsOfASocket(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := (&net.Dialer{Control: ControlICMPErrors}).Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	raw, err := c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := ICMPErrorOf(raw); ok || !e.IsZero() {
+		t.Errorf("%+v, %v", e, ok)
+	}
+}
+
+// Subscriptions are taken and given back, again and again and by two at a time, and whoever bears is answered.
+func TestWatcherWindows(t *testing.T) {
+	w, err := Egress(ip("127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := NewWatcher(nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- other.Run(ctx) }()
+	for range 3 {
+		watcher := NewWatcher(nil)
+		heard := make(chan Change, 100)
+		watcher.Changes(func(c Change) { heard <- c })
+		release := watcher.Bear(w.Index)
+		unheed := watcher.Heed(ip("203.0.113.7"))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- watcher.Run(ctx) }()
+		for all, index := false, false; !all && !index; {
+			select {
+			case c := <-heard:
+				all, index = all || c.All, index || c.Index == w.Index
+			case <-time.After(10 * time.Second):
+				t.Fatal("nothing heard")
+			}
+		}
+		release()
+		unheed()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		t.Logf("all subscriptions speak: %v; %+v", watcher.hears(), watcher.Stats())
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	newsHearers.Range(func(_, _ any) bool { t.Error("a subscription is left"); return false })
+}
