@@ -132,18 +132,9 @@ var (
 func Path() (string, error) {
 	dir := os.Getenv("XDG_CONFIG_HOME")
 	if !filepath.IsAbs(dir) { // the XDG specification: "if an implementation encounters a relative path it should ignore it"
-		if dir != "" {
-			// os.UserConfigDir would refuse it instead.
-			home, err := os.UserHomeDir()
-			if err != nil {
-				return "", fmt.Errorf("find the settings folder: %w", err)
-			}
-			dir = filepath.Join(home, ".config")
-		} else {
-			var err error
-			if dir, err = os.UserConfigDir(); err != nil {
-				return "", fmt.Errorf("find the settings folder: %w", err)
-			}
+		var err error
+		if dir, err = userDir(dir != ""); err != nil {
+			return "", fmt.Errorf("find the settings folder: %w", err)
 		}
 	}
 	return filepath.Join(dir, "holdfast", "holdfast.toml"), nil

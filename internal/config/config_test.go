@@ -189,7 +189,9 @@ func TestLoad(t *testing.T) {
 	check("a folder", dir, "is a folder")
 	put(t, file, strings.Repeat("#", maxFile+1))
 	check("too large", file, "more than 1 MiB")
-	check("below a file", filepath.Join(file, "x.toml"), "cannot be read")
+	if runtime.GOOS != "windows" { // where that is a folder that is not there
+		check("below a file", filepath.Join(file, "x.toml"), "cannot be read")
+	}
 	put(t, file, "# small\n")
 	if runtime.GOOS != "windows" && os.Geteuid() != 0 {
 		if err := os.Chmod(file, 0); err != nil {

@@ -631,7 +631,7 @@ func write(path string, text []byte, still func() bool) (err error) {
 	if still != nil && !still() {
 		return errChanged
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := rename(f.Name(), path); err != nil {
 		return err
 	}
 	syncDir(dir)

@@ -251,6 +251,9 @@ func TestEditFollowsLinks(t *testing.T) {
 	if err := os.Symlink(filepath.Join("dotfiles", "hf.toml"), link); err != nil {
 		t.Skip("no symbolic links: ", err)
 	}
+	if _, err := os.Readlink(link); err != nil {
+		t.Skip("wine says that it made a symbolic link, and did not: ", err)
+	}
 	if _, err := Edit(link, setDemo(true)); err != nil {
 		t.Fatal(err)
 	}

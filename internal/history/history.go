@@ -26,7 +26,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 )
 
 // The files in the folder of the history.
@@ -49,16 +48,9 @@ func Dir() (string, error) {
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "holdfast"), nil
 	}
-	if runtime.GOOS == "windows" {
-		dir, err := os.UserCacheDir() // %LocalAppData%
-		if err != nil {
-			return "", fmt.Errorf("find the folder for the history: %w", err)
-		}
-		return filepath.Join(dir, "holdfast"), nil
-	}
-	home, err := os.UserHomeDir()
+	dir, err := stateDir()
 	if err != nil {
 		return "", fmt.Errorf("find the folder for the history: %w", err)
 	}
-	return filepath.Join(home, ".local", "state", "holdfast"), nil
+	return filepath.Join(dir, "holdfast"), nil
 }

@@ -193,7 +193,7 @@ func (j *Journal) begin() error {
 		if n := len(names); n > 0 {
 			next = numberOf(names[n-1]) + 1 // the clock may have been set: names count
 		}
-		f, err := os.OpenFile(filepath.Join(j.dir, fmt.Sprintf("history-%010d.log", next)), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		f, err := openJournal(filepath.Join(j.dir, fmt.Sprintf("history-%010d.log", next)), true)
 		if errors.Is(err, os.ErrExist) {
 			continue
 		}

@@ -274,7 +274,7 @@ func (s *store) foldOne(ctx context.Context, path string) (alive string, err err
 	if err != nil {
 		return "", err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := openJournal(path, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
