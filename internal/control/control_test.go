@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -15,7 +16,38 @@ import (
 	"holdfast/netcheck"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// go-winio, for pipes on Windows, has one goroutine for as long as the process lives.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Microsoft/go-winio.ioCompletionProcessor"))
+}
+
+// Of many that start at once one runs.
+func TestManyStartsAtOnce(t *testing.T) {
+	path := place(t)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var running []net.Listener
+	for range 16 {
+		wg.Go(func() {
+			l, err := Listen(path)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				running = append(running, l)
+			case !errors.Is(err, ErrRunning):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if len(running) != 1 {
+		t.Errorf("%d run", len(running))
+	}
+	for _, l := range running {
+		_ = l.Close()
+	}
+}
 
 // engine is an Engine whose targets do what the test says.
 type engine struct {

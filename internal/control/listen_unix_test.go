@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -82,34 +81,6 @@ func TestTheOnlyOne(t *testing.T) {
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket was left behind: %v", err)
-	}
-}
-
-// Of many that start at once one runs.
-func TestManyStartsAtOnce(t *testing.T) {
-	path := place(t)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var running []net.Listener
-	for range 16 {
-		wg.Go(func() {
-			l, err := Listen(path)
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err == nil:
-				running = append(running, l)
-			case !errors.Is(err, ErrRunning):
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	if len(running) != 1 {
-		t.Errorf("%d run", len(running))
-	}
-	for _, l := range running {
-		_ = l.Close()
 	}
 }
 

@@ -1,0 +1,129 @@
+package control
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/Microsoft/go-winio"
+)
+
+func TestPath(t *testing.T) {
+	got, err := Path()
+	if err != nil || !strings.HasPrefix(got, `\\.\pipe\holdfast-S-1-`) {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestTheOnlyOne(t *testing.T) {
+	path := place(t)
+	if _, err := Dial(path); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("before: %v, want ErrNotRunning", err)
+	}
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(path); !errors.Is(err, ErrRunning) {
+		t.Errorf("a second one: %v, want ErrRunning", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := Dial(path); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("after the end: %v, want ErrNotRunning", err)
+	}
+	if l, err = Listen(path); err != nil {
+		t.Fatalf("after the end: %v", err)
+	}
+	_ = l.Close()
+}
+
+// Whoever makes the pipe first, its owner tells whose it is.
+func TestPipesThatAreRefused(t *testing.T) {
+	for name, access := range map[string]string{
+		"another user's, open to all": "O:SYG:SYD:(A;;GA;;;WD)",
+		"another user's, closed":      "O:SYG:SYD:P(A;;GA;;;SY)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := place(t)
+			other, err := winio.ListenPipe(path, &winio.PipeConfig{SecurityDescriptor: access})
+			if err != nil {
+				t.Skip("a pipe that belongs to the system cannot be made: ", err)
+			}
+			defer other.Close()
+			go func() {
+				for {
+					c, err := other.Accept()
+					if err != nil {
+						return
+					}
+					defer c.Close()
+				}
+			}()
+			if _, err := Dial(path); !errors.Is(err, ErrUnsafe) {
+				t.Errorf("Dial: %v, want ErrUnsafe", err)
+			}
+			l, err := Listen(path)
+			if err == nil {
+				_ = l.Close()
+			}
+			if !errors.Is(err, ErrUnsafe) {
+				t.Errorf("Listen: %v, want ErrUnsafe", err)
+			}
+		})
+	}
+}
+
+// TestMainAsAnother is the process that TestKilled kills.
+func TestMainAsAnother(t *testing.T) {
+	path := os.Getenv("HOLDFAST_TEST_PIPE")
+	if path == "" {
+		t.Skip("is run by TestKilled")
+	}
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Stdout.WriteString("listens\n")
+	for {
+		if _, err := l.Accept(); errors.Is(err, net.ErrClosed) {
+			return
+		}
+	}
+}
+
+func TestKilled(t *testing.T) {
+	path := place(t)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMainAsAnother$", "-test.v")
+	cmd.Env = append(os.Environ(), "HOLDFAST_TEST_PIPE="+path)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for r := bufio.NewScanner(out); ; {
+		if !r.Scan() {
+			t.Fatal("it did not start")
+		}
+		if strings.TrimSpace(r.Text()) == "listens" {
+			break
+		}
+	}
+	if _, err := Listen(path); !errors.Is(err, ErrRunning) {
+		t.Errorf("while it runs: %v, want ErrRunning", err)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatalf("after it was killed: %v", err)
+	}
+	_ = l.Close()
+}
