@@ -20,6 +20,7 @@ import (
 	xdraw "golang.org/x/image/draw"
 
 	"holdfast/assets/internal/draw"
+	"holdfast/internal/eyes"
 )
 
 // The pictures in png/ are those that the drawings give today. A channel may be off by one: other processors round
@@ -269,7 +270,7 @@ func TestIconsAreToldApart(t *testing.T) {
 				ia, ib := decode(t, a, n), decode(t, b, n)
 				less(&outline, apart(ia, ib, covered), "%s / %s, %d px", b, a, n)
 				less(&fill, apart(ia, ib, bright), "%s / %s, %d px", b, a, n)
-				for vision, see := range visions {
+				for vision, see := range eyes.Visions {
 					for panel, ground := range panels {
 						less(&light, differing(ia, ib, ground, see), "%s / %s, %d px, %s, %s panel", b, a, n, vision, panel)
 					}
@@ -301,11 +302,11 @@ func TestBadgesAreToldApart(t *testing.T) {
 			badged := decode(t, Badged(broken), n)
 			for less := 1; less < broken; less++ {
 				// Pixels, not a share: the digits are three by five of them, and black on white for every eye and on every panel.
-				if v := differing(badged, decode(t, Badged(less), n), panels["grey"], visions["normal"]) * float64(n*n); v < number {
+				if v := differing(badged, decode(t, Badged(less), n), panels["grey"], eyes.Visions["normal"]) * float64(n*n); v < number {
 					number, at[1] = v, fmt.Sprintf("%s / %s, %d px", Badged(broken), Badged(less), n)
 				}
 			}
-			for vision, see := range visions {
+			for vision, see := range eyes.Visions {
 				for panel, ground := range panels {
 					for _, look := range draw.Looks {
 						if look == "down" {
@@ -344,7 +345,7 @@ func covered(c color.NRGBA) bool { return c.A > 127 }
 
 // bright is true for the fill: covered, and nearer in lightness to the fills (L* 66 to 79) than to the ink (L* 7).
 func bright(c color.NRGBA) bool {
-	return covered(c) && lightness(linear(c.R), linear(c.G), linear(c.B)) > 40
+	return covered(c) && eyes.Lightness(eyes.Linear(c.R), eyes.Linear(c.G), eyes.Linear(c.B)) > 40
 }
 
 func apart(a, b *image.NRGBA, in func(color.NRGBA) bool) float64 {
@@ -363,7 +364,7 @@ func apart(a, b *image.NRGBA, in func(color.NRGBA) bool) float64 {
 	return 1 - float64(both)/float64(either)
 }
 
-func differing(a, b *image.NRGBA, ground color.NRGBA, see [9]float64) float64 {
+func differing(a, b *image.NRGBA, ground color.NRGBA, see eyes.Vision) float64 {
 	n, differ := a.Rect.Dx(), 0
 	for y := range n {
 		for x := range n {
@@ -376,39 +377,11 @@ func differing(a, b *image.NRGBA, ground color.NRGBA, see [9]float64) float64 {
 }
 
 // seen is the lightness L* of a pixel on a panel. Panels mix in sRGB; eyes work in linear light.
-func seen(c, ground color.NRGBA, see [9]float64) float64 {
+func seen(c, ground color.NRGBA, see eyes.Vision) float64 {
 	mix := func(top, under uint8) uint8 {
 		return uint8((uint32(top)*uint32(c.A) + uint32(under)*(255-uint32(c.A)) + 127) / 255)
 	}
-	r, g, b := linear(mix(c.R, ground.R)), linear(mix(c.G, ground.G)), linear(mix(c.B, ground.B))
-	clip := func(v float64) float64 { return min(1, max(0, v)) }
-	return lightness(clip(see[0]*r+see[1]*g+see[2]*b), clip(see[3]*r+see[4]*g+see[5]*b), clip(see[6]*r+see[7]*g+see[8]*b))
-}
-
-func linear(v uint8) float64 {
-	f := float64(v) / 255
-	if f <= 0.04045 {
-		return f / 12.92
-	}
-	return math.Pow((f+0.055)/1.055, 2.4)
-}
-
-// lightness is CIE L* of linear sRGB.
-func lightness(r, g, b float64) float64 {
-	y := 0.2126*r + 0.7152*g + 0.0722*b
-	if y <= 216.0/24389 {
-		return y * 24389 / 27
-	}
-	return 116*math.Cbrt(y) - 16
-}
-
-// Machado, Oliveira and Fernandes 2009, severity 1, in linear light; "grey" keeps the luminance only.
-var visions = map[string][9]float64{
-	"normal":       {1, 0, 0, 0, 1, 0, 0, 0, 1},
-	"grey":         {0.2126, 0.7152, 0.0722, 0.2126, 0.7152, 0.0722, 0.2126, 0.7152, 0.0722},
-	"protanopia":   {0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116, 1.051998},
-	"deuteranopia": {0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413, -0.011820, 0.042940, 0.968881},
-	"tritanopia":   {1.255528, -0.076749, -0.178779, -0.078411, 0.930809, 0.147602, 0.004733, 0.691367, 0.303900},
+	return see.Sees(color.NRGBA{mix(c.R, ground.R), mix(c.G, ground.G), mix(c.B, ground.B), 255})
 }
 
 var panels = map[string]color.NRGBA{
