@@ -35,13 +35,7 @@ func main() {
 		}
 		return c, nil
 	}
-	lang := ui.LangOf(os.Getenv)
-	for name, value := range window.ChineseFonts(os.Getenv) {
-		if err := os.Setenv(name, value); err != nil {
-			log.Print(err) // Chinese is then less bold
-		}
-	}
-	w := window.New(a, dial, lang)
+	w := window.New(a, dial, ui.LangOf(os.Getenv))
 	w.RestWith(window.Rest{
 		Wait: func(most time.Duration) { untilTheEnd(func() { glfw.WaitEventsTimeout(most.Seconds()) }) },
 		Wake: func() { untilTheEnd(glfw.PostEmptyEvent) },

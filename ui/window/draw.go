@@ -46,6 +46,7 @@ func (f font) style() fyne.TextStyle { return fyne.TextStyle{Bold: f.bold} }
 func (f font) source(text string) fyne.Resource {
 	for _, r := range text {
 		if !bundled(r) {
+			chineseFonts()
 			return nil
 		}
 	}

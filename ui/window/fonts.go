@@ -1,12 +1,26 @@
 package window
 
-import "strings"
+import (
+	"log"
+	"os"
+	"strings"
+	"sync"
+)
 
-// ChineseFonts returns the variables by which Fyne finds Chinese characters in both weights. It looks up the fonts of the
+// chineseFonts sees to it before Fyne looks for the first of them.
+var chineseFonts = sync.OnceFunc(func() {
+	for name, value := range chineseVars(os.Getenv) {
+		if err := os.Setenv(name, value); err != nil {
+			log.Print(err) // Chinese is then less bold
+		}
+	}
+})
+
+// chineseVars returns the variables by which Fyne finds Chinese characters in both weights. It looks up the fonts of the
 // locale's language in both; where that has none of them, it finds each character by itself, and in the regular weight only
 // (a window in Chinese on a desktop in English had no bold heading). LANGUAGE is read for that and by nothing else in this
 // process: Fyne's own words were chosen when the program was loaded. A locale of a language that has such characters stays.
-func ChineseFonts(env func(string) string) map[string]string {
+func chineseVars(env func(string) string) map[string]string {
 	locale := ""
 	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
 		if locale = env(name); locale != "" {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestChineseFonts(t *testing.T) {
+func TestChineseVars(t *testing.T) {
 	for name, c := range map[string]struct {
 		env  map[string]string
 		want string
@@ -21,7 +21,7 @@ func TestChineseFonts(t *testing.T) {
 		"Chinese as a person wishes": {map[string]string{"LANG": "en_GB.UTF-8", "LANGUAGE": "zh_TW:en"}, "map[]"},
 		"English on Chinese":         {map[string]string{"LANG": "zh_CN.UTF-8", "LANGUAGE": "en"}, "map[LANGUAGE:zh_CN]"},
 	} {
-		if got := fmt.Sprint(ChineseFonts(func(key string) string { return c.env[key] })); got != c.want {
+		if got := fmt.Sprint(chineseVars(func(key string) string { return c.env[key] })); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
