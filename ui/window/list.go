@@ -33,6 +33,7 @@ type row struct {
 	name, second, figure *label
 	trace                *trace
 	tip                  func(string, fyne.Position) // shows a name that was cut, or hides it
+	body                 *plain                      // nil until it was laid out
 }
 
 func newRow(p *palette, press func()) *row {
@@ -60,8 +61,8 @@ func (r *row) show(v rowView, chosen, traces bool) {
 	if relook {
 		r.ink()
 	}
-	if relay {
-		r.Refresh()
+	if relay && !relook && r.body != nil && r.body.size.Width > 0 {
+		r.body.Layout(r.body.size) // and no more: to refresh is to draw icon and trace anew
 	}
 }
 
@@ -101,7 +102,7 @@ func (r *row) ink() {
 }
 
 func (r *row) CreateRenderer() fyne.WidgetRenderer {
-	return &plain{
+	r.body = &plain{
 		objects: []fyne.CanvasObject{r.ground, r.bar, r.ring, r.icon, r.name.Text, r.second.Text, r.figure.Text, r.trace.Raster},
 		min:     func() fyne.Size { return fyne.NewSize(200, rowHeight) },
 		layout: func(s fyne.Size) {
@@ -130,6 +131,7 @@ func (r *row) CreateRenderer() fyne.WidgetRenderer {
 			r.figure.place(right-w, 31, w, 16)
 		},
 	}
+	return r.body
 }
 
 // MouseIn also shows the whole name where it was cut.

@@ -64,6 +64,9 @@ const steadyWithin = 500 * time.Microsecond
 // second in each, and each would be a redraw.
 const rowsEvery = 30 * time.Second
 
+// secondsEvery is how often what is calm and counts seconds is written anew, for the first minute.
+const secondsEvery = 5 * time.Second
+
 // A model is what the window knows, all of it from the running Holdfast. Its methods may be called from any goroutine.
 type model struct {
 	dial func() (Client, error)
@@ -444,6 +447,32 @@ func (s *screen) equal(o *screen) bool {
 		s.lang == o.lang && s.traced == o.traced && s.span == o.span && s.events == o.events && s.attempts == o.attempts && s.outages == o.outages && s.soFar == o.soFar
 }
 
+// stands is for how long what is said of a target may stand there: stays, as a rule, but each redraw is one of the whole
+// window. What is calm and counts seconds is written anew in steps of five, rows with all other rows; what is broken each
+// second, when the countdown steps, or where there is none twice.
+func stands(k ui.Look, snap monitor.Snapshot, now time.Time, stays time.Duration, chosen bool) time.Duration {
+	if stays <= 0 {
+		return stays
+	}
+	together := func(every time.Duration) time.Duration {
+		return now.Add(stays).Truncate(every).Add(every).Sub(now)
+	}
+	switch calm := k == ui.LookUp || k == ui.LookPaused; {
+	case calm && stays <= secondsEvery:
+		return together(secondsEvery)
+	case calm && !chosen:
+		return together(rowsEvery)
+	case calm:
+		return stays
+	case !chosen:
+		return max(stays, time.Second)
+	}
+	if rest := snap.RetryAt.Sub(now); rest > 0 {
+		return max((rest-1)%time.Second+1, 20*time.Millisecond)
+	}
+	return max(stays, time.Second/2)
+}
+
 // screen works out what is to be seen now, and for how long that stays true (0: until something happens).
 func (m *model) screen(now time.Time) (*screen, time.Duration) {
 	m.mu.Lock()
@@ -483,13 +512,8 @@ func (m *model) screen(now time.Time) (*screen, time.Duration) {
 		if s.lost != "" {
 			v.Countdown = "" // nobody counts any more
 			v.Row, v.Short, v.Figure = l.Say("row.unknown"), "", ""
-		} else if name == chosen {
-			sooner(stays)
-		} else if stays > 5*time.Second && (v.Look == ui.LookUp || v.Look == ui.LookPaused) {
-			change := now.Add(stays)
-			sooner(change.Truncate(rowsEvery).Add(rowsEvery).Sub(now))
-		} else if stays > 0 {
-			sooner(max(stays, time.Second)) // a row shows no tenths
+		} else {
+			sooner(stands(v.Look, snap, now, stays, name == chosen))
 		}
 		if name == chosen {
 			s.chosen, s.snap = len(views), snap
