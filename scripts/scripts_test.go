@@ -202,7 +202,7 @@ func TestNeed(t *testing.T) {
 			name: "tests, with all that run needs", what: "test", setUp: func(s *system) { s.complete(); s.apt("") },
 			asked: []string{update, install("iproute2 nftables redis-server openssh-server openssh-client tinyproxy squid dante-server microsocks curl tmux xvfb xauth " +
 				"libgl1-mesa-dri dbus-daemon gnome-keyring xfwm4 xfce4-panel dunst xdotool wmctrl imagemagick " +
-				"lxqt-panel mate-panel desktop-file-utils appstream groff-base dpkg-dev lintian debootstrap")},
+				"lxqt-panel mate-panel sway desktop-file-utils appstream groff-base dpkg-dev lintian debootstrap")},
 			says: []string{"redis-server: redis-server, a real server", "a service of their own: redis-server openssh-server tinyproxy squid dante-server."},
 		},
 		{name: "a wrong word", what: "fly", setUp: func(*system) {}, says: []string{"usage"}, code: 2},

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 	"github.com/go-gl/glfw/v3.4/glfw"
 
@@ -35,12 +36,27 @@ func main() {
 		}
 		return c, nil
 	}
-	w := window.New(a, dial, ui.LangOf(os.Getenv))
+	w := window.New(named{a}, dial, ui.LangOf(os.Getenv))
 	w.RestWith(window.Rest{
 		Wait: func(most time.Duration) { untilTheEnd(func() { glfw.WaitEventsTimeout(most.Seconds()) }) },
 		Wake: func() { untilTheEnd(glfw.PostEmptyEvent) },
 	})
 	w.Run(ctx, commands())
+}
+
+// A named app has windows that docks find the menu entry of.
+type named struct{ fyne.App }
+
+// NewWindow makes one that is not shown yet. Under Wayland a window is known by the name of the menu entry, which Fyne does
+// not tell; under X11 by its class, which GLFW takes from the title.
+func (a named) NewWindow(title string) fyne.Window {
+	w := a.App.NewWindow(title) // and GLFW is ready, if there is a display
+	untilTheEnd(func() {
+		if glfw.GetPlatform() == glfw.PlatformWayland {
+			glfw.WindowHintString(glfw.WaylandAppID, "net.holdfast.Holdfast")
+		}
+	})
+	return w
 }
 
 // notInitialized is GLFW_NOT_INITIALIZED of its header; the Go package keeps it to itself.

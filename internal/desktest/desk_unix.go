@@ -119,7 +119,10 @@ func (d *Desk) Run(cmd *exec.Cmd) *Program {
 		cmd.Stdout = said
 	}
 	cmd.Stderr = said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
 	Must(d.t, cmd.Start())
 	p := &Program{t: d.t, cmd: cmd, said: said.Name(), ended: make(chan struct{})}
 	go func() { defer close(p.ended); p.err = cmd.Wait() }()
