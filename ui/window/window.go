@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -115,6 +116,9 @@ func (w *Window) show(fonts <-chan struct{}) (shown *screen) {
 	return shown
 }
 
+// tidyAfter is when what the start needed, the fonts' tables and the pictures of icons, is given back to the system.
+const tidyAfter = 3 * time.Second
+
 // leastSize is how small the window can be made.
 var leastSize = fyne.NewSize(320, 240)
 
@@ -177,6 +181,8 @@ func (w *Window) Run(ctx context.Context, commands io.Reader) {
 	if commands != nil {
 		go w.obey(commands) // ends with the program: a pipe cannot be asked to stop waiting
 	}
+	tidy := time.AfterFunc(tidyAfter, debug.FreeOSMemory)
+	defer tidy.Stop()
 	stop := context.AfterFunc(ctx, func() { w.do(w.app.Quit) })
 	w.app.Run()
 	stop()
