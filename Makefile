@@ -26,7 +26,7 @@ help:
 	@echo 'make uninstall    take it away again'
 	@echo 'make deb          build packages for Debian and Ubuntu into dist/'
 	@echo 'make deb-test     install them into a fresh Debian, run and remove them (root; fetches that Debian)'
-	@echo 'make bench        measure: detection, recovery, processor time, memory'
+	@echo 'make bench        measure: detection, recovery, processor time, memory, the window'
 	@echo 'make lab          make every break there is on real kernels and print what was seen (RUNS=10, ONLY="case 3")'
 	@echo 'make check        gofmt, vet, staticcheck, and the builds for other systems'
 	@echo 'make screenshots  photograph tray and window into docs/'

@@ -324,12 +324,18 @@ func (b *bench) epoll(l *lab.Lab, loop string, first netip.Addr) (lab.Cost, erro
 
 // tray runs the tray's own benchmarks: start to icon, and state change to new icon.
 func (b *bench) tray() error {
-	cmd := exec.Command("go", "test", "-run", "^$", "-bench", ".", "holdfast/ui/tray")
+	fmt.Printf("\nTray (asked: 50 ms from start to icon, 50 ms from a state to its icon)\n\n")
+	return goBench(nil, "holdfast/ui/tray")
+}
+
+// goBench runs the benchmarks of a package and prints what they say.
+func goBench(env []string, pkg string, flags ...string) error {
+	cmd := exec.Command("go", append(append([]string{"test", "-run", "^$", "-bench", "."}, flags...), pkg)...)
+	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("go test -bench: %w\n%s", err, out)
 	}
-	fmt.Printf("\nTray (asked: 50 ms from start to icon, 50 ms from a state to its icon)\n\n")
 	found := false
 	for line := range strings.Lines(string(out)) {
 		if strings.HasPrefix(line, "Benchmark") {
@@ -338,7 +344,7 @@ func (b *bench) tray() error {
 		}
 	}
 	if !found {
-		return fmt.Errorf("holdfast/ui/tray has no benchmark that ran here:\n%s", out)
+		return fmt.Errorf("%s has no benchmark that ran here:\n%s", pkg, out)
 	}
 	return nil
 }
