@@ -767,7 +767,7 @@ func (d *dialog) refresh() {
 	case trying:
 		d.head.set(w.say("dialog.trying"))
 		said = w.say("dialog.try.wait")
-		if d.seen && d.view.Remedy != "" {
+		if d.seen && d.view.Remedy != "" && d.view.State != monitor.Idle { // a trial has not begun then, it is not paused
 			said = d.view.Remedy
 		}
 	case worked:
