@@ -29,7 +29,7 @@ help:
 	@echo 'make bench        measure: detection, recovery, processor time, memory, the window'
 	@echo 'make lab          make every break there is on real kernels and print what was seen (RUNS=10, ONLY="case 3")'
 	@echo 'make check        gofmt, vet, staticcheck, and the builds for other systems'
-	@echo 'make screenshots  photograph tray and window into docs/'
+	@echo 'make screenshots  photograph every screen, the tray and a notification into docs/screens/'
 	@echo 'make clean        remove what was built'
 	@echo
 	@echo 'run, build and test first look for what is missing and install it (Debian, Ubuntu) or name it.'
