@@ -447,6 +447,21 @@ func (s *screen) equal(o *screen) bool {
 		s.lang == o.lang && s.traced == o.traced && s.span == o.span && s.events == o.events && s.attempts == o.attempts && s.outages == o.outages && s.soFar == o.soFar
 }
 
+// wordsEvery is how long what differs only in its words, no state and no target, waits for more of the kind: ten broken
+// targets with attempts of their own would else have the window drawn several times a second.
+const wordsEvery = time.Second / 2
+
+// onlyWords reports whether s differs from o in nothing but what is said of targets, and of their attempts.
+func (s *screen) onlyWords(o *screen) bool {
+	same := slices.EqualFunc(s.rows, o.rows, func(a, b rowView) bool { return a.key == b.key && a.look == b.look && a.name == b.name })
+	if !same || s.view.Key != o.view.Key || s.view.Look != o.view.Look || s.view.Sentence != o.view.Sentence {
+		return false
+	}
+	c := *s
+	c.rows, c.view, c.attempts, c.nAttempts, c.soFar, c.traced = o.rows, o.view, o.attempts, o.nAttempts, o.soFar, o.traced
+	return c.equal(o)
+}
+
 // stands is for how long what is said of a target may stand there: stays, as a rule, but each redraw is one of the whole
 // window. What is calm and counts seconds is written anew in steps of five, rows with all other rows; what is broken each
 // second, when the countdown steps, or where there is none twice.

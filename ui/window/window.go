@@ -206,18 +206,21 @@ func (w *Window) obey(commands io.Reader) {
 // loop draws whenever something is to be seen that is not there yet, last being what is there. It sleeps while nothing
 // changes.
 func (w *Window) loop(ctx context.Context, last *screen) {
+	var drawn time.Time // when the last one was
 	for {
 		now := w.now()
 		s, until := w.model.screen(now)
-		if last == nil || !s.equal(last) {
-			last = s
-			drawn := make(chan struct{}) // not DoAndWait: a window that was closed never runs it
+		if rest := wordsEvery - now.Sub(drawn); last != nil && rest > 0 && rest <= wordsEvery && !s.equal(last) && s.onlyWords(last) {
+			until = rest
+		} else if last == nil || !s.equal(last) {
+			last, drawn = s, now
+			done := make(chan struct{}) // not DoAndWait: a window that was closed never runs it
 			w.do(func() {
 				w.draw(s)
-				close(drawn)
+				close(done)
 			})
 			select {
-			case <-drawn:
+			case <-done:
 			case <-ctx.Done():
 				return
 			}

@@ -1027,6 +1027,34 @@ func TestWhatIsSaidStands(t *testing.T) {
 	}
 }
 
+// Words may wait for more; a state, a sentence and what a person asked for may not.
+func TestOnlyWords(t *testing.T) {
+	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
+	was, _ := d.model.screen(d.clock)
+	for name, c := range map[string]struct {
+		change func(*screen)
+		want   bool
+	}{
+		"a row's words":       {func(s *screen) { s.rows[1].second, s.rows[1].figure = "broken 4 s", "1 s" }, true},
+		"the countdown":       {func(s *screen) { s.view.Countdown, s.view.Big = "Attempt 2 in 1 s", "4 s" }, true},
+		"another attempt":     {func(s *screen) { s.attempts[0].number, s.nAttempts, s.soFar = "7", 1, "7 so far" }, true},
+		"a row's state":       {func(s *screen) { s.rows[1].look = ui.LookDown }, false},
+		"one target less":     {func(s *screen) { s.rows = s.rows[1:] }, false},
+		"another cause":       {func(s *screen) { s.view.Sentence = "The proxy refuses connections" }, false},
+		"the resident gone":   {func(s *screen) { s.lost = "Not known since 3 s" }, false},
+		"another target":      {func(s *screen) { s.chosen++ }, false},
+		"another language":    {func(s *screen) { s.lang = ui.Chinese }, false},
+		"the settings broken": {func(s *screen) { s.problem = "line 3" }, false},
+	} {
+		s := *was
+		s.rows = slices.Clone(was.rows)
+		c.change(&s)
+		if got := s.onlyWords(was); got != c.want || s.equal(was) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
 // told is an event as the resident sends it.
 func told(k monitor.EventKind, s monitor.Snapshot) wire.Object {
 	o := wire.FromSnapshot(s)
