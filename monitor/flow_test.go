@@ -1441,6 +1441,37 @@ func TestSystemWithoutWays(t *testing.T) {
 	})
 }
 
+// What the system says of the network as a whole stands in the report and changes nothing, however late it comes.
+func TestHearsay(t *testing.T) {
+	says := netcheck.Evidence{Where: "IsNetworkAlive", Seen: netcheck.SeenUnknown, Saw: "alive (LAN)"}
+	for _, late := range []time.Duration{0, 300 * ms, time.Hour} {
+		watch(t, echoTarget, func(w *world) {
+			w.hearsay = func(ctx context.Context) []netcheck.Evidence {
+				select {
+				case <-time.After(late):
+					return []netcheck.Evidence{says}
+				case <-ctx.Done():
+					return nil
+				}
+			}
+		}, func(t *testing.T, w *world) {
+			w.until(10100 * ms)
+			w.breakLink(netcheck.LinkNoCarrier)
+			w.until(20 * time.Second)
+			w.wantMoves(t, 10100*ms, "10.1s suspect, 10.54s down cable-unplugged")
+			told := slices.Contains(w.m.Snapshot().Verdict.Evidence, says)
+			if told != (late == 0) { // the verdict stood before the later word came, and is not given anew for it
+				t.Errorf("said after %v, told: %v", late, told)
+			}
+			w.breakLink(netcheck.LinkWhole)
+			w.until(30 * time.Second)
+			if s := w.m.Snapshot(); s.State != Up || slices.Contains(s.Evidence, says) {
+				t.Errorf("%v, %+v", s.State, s.Evidence)
+			}
+		})
+	}
+}
+
 // Run returns when everything that it started has ended.
 func TestRunLeavesNothingBehind(t *testing.T) {
 	t.Run("a click that comes with the end", func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,10 +36,11 @@ type system struct {
 	hasInput    func(net.Conn) bool
 	bootAhead   func() time.Duration
 	onResume    func(ctx context.Context, resumed func())
+	crossCheck  func(context.Context) []netcheck.Evidence // nil where the system says nothing of the network as a whole
 }
 
 func realSystem() system {
-	return system{
+	s := system{
 		dial: dialSession,
 		resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			// A Resolver of its own: the default one makes look-ups of one name that overlap share one question, so that
@@ -50,6 +52,10 @@ func realSystem() system {
 		readSocket: readSocket, keepalive: keepaliveOn, userTimeout: setUserTimeout, nudge: nudgeKeepalive, tcpInfo: readTCPInfo, hasInput: hasInput,
 		bootAhead: boottimeAhead, onResume: watchResume,
 	}
+	if runtime.GOOS == "windows" {
+		s.crossCheck = netcheck.CrossCheck
+	}
+	return s
 }
 
 // dialSession opens a connection with the session's options. While it is under way an ICMP error ends it at once; an

@@ -84,8 +84,22 @@ func (m *Monitor) startTrouble(now, lost time.Duration, tr trigger) {
 		if w := m.way.Load(); w != nil {
 			t.facts.Way = *w
 		}
+		m.crossCheck()
 	}
 	m.turn(tr)
+}
+
+// crossCheck keeps what the system says of the network as a whole beside the evidence, for reports. It decides nothing: any
+// adapter that is up, a virtual machine's too, makes it say that all is well.
+func (m *Monitor) crossCheck() {
+	ask, t := m.hub.sys.crossCheck, m.trouble
+	if ask == nil {
+		return
+	}
+	m.asking.Go(func() {
+		says := ask(t.ctx)
+		m.post(func() { t.evidence = append(t.evidence, says...) })
+	})
 }
 
 func (m *Monitor) endTrouble() {

@@ -51,7 +51,8 @@ type world struct {
 	judged  func(netcheck.Way) netcheck.LinkState // nil: link
 	route   func(netip.Addr) (netcheck.Way, error)
 	lookUp  func(ctx context.Context, host string) ([]netip.Addr, error)
-	gateway netcheck.Outcome // what the gateway says when asked
+	hearsay func(context.Context) []netcheck.Evidence // nil: the system says nothing of the network as a whole
+	gateway netcheck.Outcome                          // what the gateway says when asked
 	path    netcheck.PathAnswer
 	noInfo  bool // the kernel does not tell its view of a connection
 	inBytes bool // it tells it as Windows does: bytes under way, and no age of an acknowledgement
@@ -151,7 +152,8 @@ func (w *world) breakLink(s netcheck.LinkState) {
 
 func (w *world) system() system {
 	return system{
-		dial: w.dial,
+		crossCheck: w.hearsay,
+		dial:       w.dial,
 		resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			w.mu.Lock()
 			w.lookUps++

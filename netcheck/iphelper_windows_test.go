@@ -287,3 +287,20 @@ func TestWatcherWindows(t *testing.T) {
 	}
 	newsHearers.Range(func(_, _ any) bool { t.Error("a subscription is left"); return false })
 }
+
+// What the system says of the network as a whole is told, and at once the second time too.
+func TestCrossCheck(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for range 2 {
+		says := CrossCheck(ctx)
+		t.Logf("%+v", says)
+		if len(says) == 0 || says[0].Where != "IsNetworkAlive" {
+			t.Errorf("%+v", says)
+		}
+	}
+	ended, end := context.WithCancel(ctx)
+	end()
+	CrossCheck(ended)
+	hearsay.left.Wait()
+}

@@ -453,10 +453,20 @@ func (i *Incident) SeenBy(l Lang) string {
 	if i.Verdict.LastHop.IsValid() {
 		return l.Say("where.last", "text", Printable(i.Verdict.LastHop.String(), 64))
 	}
-	if len(evidence) > 0 {
-		return SeenText(evidence[len(evidence)-1], l)
+	for _, e := range slices.Backward(evidence) {
+		if e.Hop != netcheck.HopNone {
+			return SeenText(e, l)
+		}
 	}
 	return ""
+}
+
+// HopWord is the name of a hop; what belongs to none is hearsay of the system.
+func HopWord(hop netcheck.Hop, l Lang) string {
+	if hop == netcheck.HopNone {
+		return l.Say("hop.none")
+	}
+	return l.Say("hop." + string(hop))
 }
 
 // SeenText puts one observation into words: "192.0.2.7:3128: refused, 0.6 ms".

@@ -319,3 +319,27 @@ func BenchmarkSearch10000(b *testing.B) {
 		Filter{Text: "server 07 refused"}.Pick(all, English)
 	}
 }
+
+// What Windows says of the network as a whole stands in a report under a name of its own, and is never what a verdict is
+// said to rest on.
+func TestHearsay(t *testing.T) {
+	says := netcheck.Evidence{Where: "IsNetworkAlive", Seen: netcheck.SeenUnknown, Saw: "alive (LAN)"}
+	silent := netcheck.Evidence{Hop: netcheck.HopServer, Where: "192.0.2.7:3128", Seen: netcheck.SeenSilent}
+	for l, want := range map[Lang]string{English: "System", Chinese: "系统"} {
+		if got := HopWord(says.Hop, l); got != want {
+			t.Errorf("%s: got %q, want %q", l, got, want)
+		}
+	}
+	if got, want := HopWord(netcheck.HopServer, English), "Server"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	var i Incident
+	i.Verdict = netcheck.Verdict{Hop: netcheck.HopLink, Evidence: []netcheck.Evidence{silent, says}}
+	if got, want := i.SeenBy(English), SeenText(silent, English); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	i.Verdict.Evidence = []netcheck.Evidence{says}
+	if got := i.SeenBy(English); got != "" {
+		t.Errorf("rests on hearsay: %q", got)
+	}
+}

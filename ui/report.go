@@ -115,7 +115,7 @@ func Report(s monitor.Snapshot, now time.Time, l Lang, version string) string {
 	if len(evidence) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", l.Say("report.evidence"))
 		for _, e := range evidence {
-			row := stamp(e.Time, now) + "  " + l.Say("hop."+string(e.Hop))
+			row := stamp(e.Time, now) + "  " + HopWord(e.Hop, l)
 			if e.Where != "" {
 				row += "  " + Printable(e.Where, maxAddress)
 			}

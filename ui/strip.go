@@ -160,6 +160,9 @@ func newest(s monitor.Snapshot) map[netcheck.Hop]netcheck.Evidence {
 	seen := make(map[netcheck.Hop]netcheck.Evidence, maxStations)
 	for _, list := range [][]netcheck.Evidence{s.Verdict.Evidence, s.Evidence} {
 		for _, e := range list {
+			if e.Hop == netcheck.HopNone {
+				continue // hearsay
+			}
 			if old, found := seen[e.Hop]; !found || !e.Time.Before(old.Time) {
 				seen[e.Hop] = e
 			}

@@ -503,7 +503,7 @@ func detailsOf(one *ui.Incident, now time.Time, l ui.Lang) []detailLine {
 		add("report.way", ui.Printable(one.Proxy, 120))
 	}
 	for i, v := range one.Verdict.Evidence {
-		text := v.Time.Format("15:04:05.0") + "  " + l.Say("hop."+string(v.Hop)) + "  " + ui.SeenText(v, l)
+		text := v.Time.Format("15:04:05.0") + "  " + ui.HopWord(v.Hop, l) + "  " + ui.SeenText(v, l)
 		if i == 0 {
 			add("detail.evidence", text)
 		} else {
