@@ -98,7 +98,12 @@ func (m *Monitor) crossCheck() {
 	}
 	m.asking.Go(func() {
 		says := ask(t.ctx)
-		m.post(func() { t.evidence = append(t.evidence, says...) })
+		m.post(func() {
+			t.evidence = append(t.evidence, says...)
+			if m.trouble == t && len(says) > 0 && !m.s.Verdict.IsZero() { // told with the next event: nothing has changed
+				m.edit().Verdict.Evidence = slices.Clone(t.evidence)
+			}
+		})
 	})
 }
 
