@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"os"
@@ -51,11 +52,17 @@ type named struct{ fyne.App }
 // not tell; under X11 by its class, which GLFW takes from the title.
 func (a named) NewWindow(title string) fyne.Window {
 	w := a.App.NewWindow(title) // and GLFW is ready, if there is a display
+	ready := false
 	untilTheEnd(func() {
+		ready = glfw.GetPlatform() != 0
 		if glfw.GetPlatform() == glfw.PlatformWayland {
 			glfw.WindowHintString(glfw.WaylandAppID, "net.holdfast.Holdfast")
 		}
 	})
+	if !ready {
+		fmt.Fprintln(os.Stderr, "holdfast-window: "+ui.LangOf(os.Getenv).Say("error.no-display"))
+		os.Exit(1)
+	}
 	return w
 }
 
