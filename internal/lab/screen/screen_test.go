@@ -43,9 +43,13 @@ func TestScreen(t *testing.T) {
 		t.Fatalf("window %d at %v, %v", w, place, err)
 	}
 	began := time.Now()
-	at, err := s.Seen(place.Intersect(whole), func(img *image.RGBA) bool { return Colours(img) > 100 })
+	// The window manager may still move it.
+	at, err := s.Seen(whole, func(img *image.RGBA) bool { return Colours(img) > 500 })
 	if err != nil || at.Before(began) {
 		t.Errorf("seen at %v, %v", at, err)
+	}
+	if _, place, err = s.Find("A picture"); err != nil {
+		t.Error(err)
 	}
 	now, err := s.Look(whole)
 	if err != nil || !Differs(now, empty) {
