@@ -659,7 +659,7 @@ func (s *Site) watchInPeace(program string, args []string) (err error) {
 	if s.Watch0, err = s.Watch(program, args...); err != nil {
 		return err
 	}
-	if err := s.Watch0.UntilUp(1, 5*time.Second); err != nil {
+	if err := s.Watch0.UntilUp(1, 20*time.Second); err != nil {
 		return err
 	}
 	time.Sleep(peace + rand.N(500*ms)) // at any moment between two beats
