@@ -235,6 +235,16 @@ func relayed(t *testing.T, place string, c Conditions) (*Lab, *Relay) {
 	return l, r
 }
 
+// overtaken counts those that came right behind one that was sent later.
+func overtaken(order []int) (n int) {
+	for i := 1; i < len(order); i++ {
+		if order[i] < order[i-1] {
+			n++
+		}
+	}
+	return n
+}
+
 // middle is the median of some figures, the least and the one that nine of ten are below.
 func middle(d []time.Duration) (least, median, most time.Duration) {
 	if len(d) == 0 {
@@ -318,13 +328,14 @@ func TestIntegrationRelayConditions(t *testing.T) {
 	set(Conditions{Jitter: 40 * time.Millisecond, Seed: 1})
 	order, took := pings(t, l, ServerAtV6(port), n, time.Millisecond, time.Second)
 	least, median, _ := middle(took)
-	if len(order) != n || slices.IsSorted(order) || least > 10*time.Millisecond || (median-40*time.Millisecond).Abs() > 10*time.Millisecond {
-		t.Errorf("jitter: %d of %d, sorted %v, round trip %v, %v", len(order), n, slices.IsSorted(order), least, median)
+	if len(order) != n || overtaken(order) < n/10 || least > 10*time.Millisecond || (median-40*time.Millisecond).Abs() > 10*time.Millisecond {
+		t.Errorf("jitter: %d of %d, %d of them overtaken, round trip %v, %v", len(order), n, overtaken(order), least, median)
 	}
 
 	set(Conditions{Jitter: 40 * time.Millisecond, Order: true, Seed: 1})
-	if order, _ = pings(t, l, ServerAt(port), n, time.Millisecond, time.Second); len(order) != n || !slices.IsSorted(order) {
-		t.Errorf("jitter in order: %d of %d, sorted %v", len(order), n, slices.IsSorted(order))
+	// What is due at once leaves in one go, and a kernel whose processors take turns at it may swap neighbours.
+	if order, _ = pings(t, l, ServerAt(port), n, time.Millisecond, time.Second); len(order) != n || overtaken(order) > n/100 {
+		t.Errorf("jitter in order: %d of %d, %d of them overtaken", len(order), n, overtaken(order))
 	}
 
 	set(Conditions{Reorder: .1, Held: 20 * time.Millisecond, Seed: 1})
