@@ -31,15 +31,31 @@ func LangOf(getenv func(string) string) Lang {
 	if list := getenv("LANGUAGE"); list != "" {
 		locale = list
 	}
-	for one := range strings.SplitSeq(locale, ":") {
-		switch language, _, _ := strings.Cut(strings.ToLower(one), "_"); {
-		case strings.HasPrefix(language, "zh"):
+	return firstOf(strings.Split(locale, ":"))
+}
+
+// firstOf is the first of the names of locales (zh_CN.UTF-8, en, zh-Hans-CN) whose language the table holds, else English.
+func firstOf(locales []string) Lang {
+	for _, one := range locales {
+		switch one = strings.ToLower(one); {
+		case strings.HasPrefix(one, "zh"):
 			return Chinese
-		case strings.HasPrefix(language, "en"):
+		case strings.HasPrefix(one, "en"):
 			return English
 		}
 	}
 	return English
+}
+
+// LangHere is LangOf where the environment names a language, as it does on Unix and in Unix' shells on Windows; else the
+// language that the system itself is set to.
+func LangHere(getenv func(string) string) Lang {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if getenv(name) != "" {
+			return LangOf(getenv)
+		}
+	}
+	return firstOf(systemLocales())
 }
 
 // An entry is one line of the table: a sentence and a second text (remedy, explanation), for each language.

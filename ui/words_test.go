@@ -154,6 +154,25 @@ func TestLangOfTheEnvironment(t *testing.T) {
 	}
 }
 
+// As Windows names locales, and Unix.
+func TestTheFirstLanguageThatIsThere(t *testing.T) {
+	for _, c := range []struct {
+		list []string
+		want Lang
+	}{
+		{nil, English},
+		{[]string{"zh-Hans-CN", "en-US"}, Chinese},
+		{[]string{"de-DE", "zh-TW"}, Chinese},
+		{[]string{"en-GB", "zh-CN"}, English},
+		{[]string{"ZH"}, Chinese},
+		{[]string{"", "fr-FR"}, English},
+	} {
+		if got := firstOf(c.list); got != c.want {
+			t.Errorf("%q: %s, want %s", c.list, got, c.want)
+		}
+	}
+}
+
 func TestWhatIsFilledInIsNotLookedAtAgain(t *testing.T) {
 	if got := English.Say("note.broken", "name", "{name}{sentence}"); got != "{name}{sentence} is broken" {
 		t.Errorf("got %q", got)
