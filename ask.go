@@ -11,6 +11,7 @@ import (
 
 	"holdfast/internal/config"
 	"holdfast/internal/control"
+	"holdfast/internal/launch"
 	"holdfast/internal/wire"
 	"holdfast/ui"
 )
@@ -86,6 +87,7 @@ func (p *program) newOpen() *cobra.Command {
 		Short: "Open the window of the running Holdfast",
 		Args:  atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			launch.GiveWay()
 			return p.ask(func(c *control.Client) error { return c.Window(cmd.Context()) })
 		},
 	}

@@ -60,7 +60,7 @@ func setAutostart(on bool) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	return autostart.Set(on, self)
+	return autostart.Set(on, atLoginProgram(self))
 }
 
 // atLogin makes "not on this system" what the control socket says of things that it has not.

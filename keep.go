@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/history"
+	"holdfast/internal/launch"
 	"holdfast/internal/wire"
 )
 
@@ -80,6 +81,7 @@ func (p *program) keeper(dir string) func(ctx context.Context, r history.Request
 		said := new(words)
 		cmd.Stderr = said
 		cmd.WaitDelay = time.Second
+		launch.Quiet(cmd)
 		if err := punctual(cmd.Start); err != nil {
 			return fmt.Errorf("filing the history: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -57,19 +58,23 @@ func endings(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // A program is what the commands of one run share: the streams, the environment, and the flags that all of them know.
 type program struct {
-	out, errs *os.File
-	getenv    func(string) string
-	json      bool
-	plain     bool
-	lang      string // "", "en", "zh"
-	socket    string // of the running Holdfast; "" the usual place
+	out    *os.File
+	errs   io.Writer
+	getenv func(string) string
+	json   bool
+	plain  bool
+	lang   string // "", "en", "zh"
+	socket string // of the running Holdfast; "" the usual place
+
+	stamped bool // errs is a file of our own
+	shown   bool // a person waits for something to be seen, and cannot read errs
 
 	spoken atomic.Pointer[ui.Lang] // what the resident's settings say; nil: this is none
 }
 
 func newRoot(p *program) *cobra.Command {
 	var f residentFlags
-
+	cobra.MousetrapHelpText = "" // on Windows: a double click starts the resident, not a lecture on command lines
 	root := &cobra.Command{
 		Use:   "holdfast",
 		Short: "keep sessions alive, and name what broke",
@@ -120,13 +125,17 @@ func newRoot(p *program) *cobra.Command {
 func (p *program) report(cmd *cobra.Command, err error) int {
 	status := statusOf(err)
 	switch {
-	case err == nil, errors.Is(err, syscall.EPIPE): // whoever read us has gone: nobody to tell, and nothing wrong
+	case err == nil, readerGone(err): // whoever read us has gone: nobody to tell, and nothing wrong
 		return exitOK
 	case errors.As(err, new(silentError)):
 		return status
 	}
 	l := p.reader()
-	fmt.Fprintf(p.errs, "holdfast: %s\n", printable(l.Error(err.Error())))
+	text := printable(l.Error(err.Error()))
+	fmt.Fprintf(p.errs, "%sholdfast: %s\n", p.stamp(), text)
+	if p.shown {
+		tellStart(text)
+	}
 	if status == exitUsage {
 		fmt.Fprintln(p.errs, strings.ReplaceAll(l.Help("Try '{a} --help'."), "{a}", cmd.CommandPath()))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/control"
+	"holdfast/internal/launch"
 	"holdfast/internal/secret"
 	"holdfast/monitor"
 	"holdfast/ui"
@@ -37,6 +38,7 @@ func keyring() *secret.Keyring {
 		}
 		cmd := exec.CommandContext(ctx, self)
 		cmd.Args = []string{os.Args[0], helperCommand}
+		launch.Quiet(cmd)
 		return cmd, nil
 	}}
 }

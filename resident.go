@@ -18,6 +18,7 @@ import (
 	"holdfast/internal/config"
 	"holdfast/internal/control"
 	"holdfast/internal/history"
+	"holdfast/internal/launch"
 	"holdfast/internal/responder"
 	"holdfast/monitor"
 	"holdfast/ui"
@@ -33,11 +34,13 @@ type residentFlags struct {
 	config     string
 	noTray     bool
 	background bool
+	window     bool
 }
 
 func (f *residentFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.config, "config", "", "settings file (default: holdfast/holdfast.toml in the user's configuration folder)")
 	cmd.Flags().BoolVar(&f.background, "background", false, "open no window unasked; what starts at login is started so")
+	cmd.Flags().BoolVar(&f.window, "window", false, "open the window too")
 	cmd.Flags().BoolVar(&f.noTray, "no-tray", false, "show no icon; print what happens instead")
 }
 
@@ -54,6 +57,7 @@ type resident struct {
 	past  *history.Recorder // nil: nothing is kept
 	end   context.CancelFunc
 	quiet bool        // no window is opened unasked
+	opens bool        // the window is opened at the start
 	bare  atomic.Bool // nothing on this desktop shows the icon
 
 	passwords *passwords
@@ -78,6 +82,13 @@ func settingsPath(flag string) (string, error) {
 
 // resident runs the one Holdfast of this user until ctx ends, or asks the one that runs to open its window.
 func (p *program) resident(ctx context.Context, f residentFlags) error {
+	if !f.noTray {
+		if left, err := leaveConsole(); left {
+			return err
+		}
+	}
+	p.keepMessages()
+	p.shown = p.stamped && !f.background
 	ln, err := control.Listen(p.socket)
 	if errors.Is(err, control.ErrRunning) {
 		if f.background {
@@ -98,7 +109,7 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 	settings, _ := store.Current()
 	r := &resident{
 		p: p, store: store, noIcon: make(chan struct{}), applied: make(chan struct{}), spoken: make(chan struct{}, 1),
-		quiet: f.background, made: time.Now(),
+		quiet: f.background, opens: f.window, made: time.Now(),
 	}
 	r.fleet = monitor.NewFleet(monitor.Options{Trace: traceSeconds, Logger: p.logger(), Beat: r.beat})
 	r.speak(p.language(settings.Language, p.getenv))
@@ -131,6 +142,7 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 
 // second is a start while another runs: what the person wants to see is that one's window.
 func (p *program) second(ctx context.Context) error {
+	launch.GiveWay()
 	err := p.ask(func(c *control.Client) error { return c.Window(ctx) })
 	if err == nil {
 		p.say("Holdfast is already running; its window is open now")
@@ -179,6 +191,17 @@ func (r *resident) hostGone(gone bool) {
 	})
 }
 
+// openFirst opens the window that was asked for with the start.
+func (r *resident) openFirst(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-r.applied: // it is to open on what is watched
+		if err := r.child.open(); err != nil {
+			r.p.say("%v", err)
+		}
+	}
+}
+
 // run is all but the icon: it ends when ctx does, or with the first part that fails, and everything has ended then.
 func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 	if r.demo, err = newDemo(); err != nil {
@@ -206,6 +229,9 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 		func(ctx context.Context) error { r.store.Run(ctx, r.changed); return nil },
 		r.printWithoutIcon,
 		r.notes.Run,
+	}
+	if r.opens {
+		parts = append(parts, func(ctx context.Context) error { r.openFirst(ctx); return nil })
 	}
 	if r.past = r.keepHistory(); r.past != nil {
 		server.History, server.RoundTrips = outagesKept(r.past), roundTripsKept(r.past)
@@ -482,7 +508,7 @@ func (r *resident) printWithoutIcon(ctx context.Context) error {
 
 // say prints a message for the person who started this program, or for its log.
 func (p *program) say(format string, args ...any) {
-	fmt.Fprintf(p.errs, "holdfast: %s\n", printable(p.reader().Error(fmt.Sprintf(format, args...))))
+	fmt.Fprintf(p.errs, "%sholdfast: %s\n", p.stamp(), printable(p.reader().Error(fmt.Sprintf(format, args...))))
 }
 
 // logger is where the parts report what is nobody's question: warnings only, on standard error.

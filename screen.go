@@ -17,7 +17,7 @@ func (p *program) language(settings string, getenv func(string) string) ui.Lang 
 			return ui.Lang(l)
 		}
 	}
-	return ui.LangOf(getenv)
+	return ui.LangHere(getenv)
 }
 
 // reader is what the person reads who started this program, or looks into its log.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -41,3 +42,6 @@ func untilUnread(ctx context.Context, out *os.File, work func(context.Context) e
 	<-done
 	return err
 }
+
+// readerGone reports whether err says that nobody reads what is written.
+func readerGone(err error) bool { return errors.Is(err, unix.EPIPE) }

@@ -24,6 +24,9 @@ import (
 )
 
 func main() {
+	if launched() {
+		return
+	}
 	rememberKeys()
 	// Fyne complains of an empty file of preferences that it made itself. From here on its errors are worth reading.
 	a := app.NewWithID("holdfast-window")
@@ -37,7 +40,7 @@ func main() {
 		}
 		return c, nil
 	}
-	w := window.New(named{a}, dial, ui.LangOf(os.Getenv))
+	w := window.New(named{a}, dial, ui.LangHere(os.Getenv))
 	w.RestWith(window.Rest{
 		Wait: func(most time.Duration) { untilTheEnd(func() { glfw.WaitEventsTimeout(most.Seconds()) }) },
 		Wake: func() { untilTheEnd(glfw.PostEmptyEvent) },
@@ -60,7 +63,7 @@ func (a named) NewWindow(title string) fyne.Window {
 		}
 	})
 	if !ready {
-		fmt.Fprintln(os.Stderr, "holdfast-window: "+ui.LangOf(os.Getenv).Say("error.no-display"))
+		fmt.Fprintln(os.Stderr, "holdfast-window: "+ui.LangHere(os.Getenv).Say("error.no-display"))
 		os.Exit(1)
 	}
 	return w

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/windows"
+
+	"holdfast/internal/desktest"
+	"holdfast/internal/launch"
+)
+
+func init() { // not in TestMain: there is such a helper on Windows only
+	if os.Getenv("HOLDFAST_TEST_CONSOLE") != "" {
+		p := &program{errs: os.Stderr, getenv: os.Getenv}
+		p.keepMessages()
+		p.say("consoles: %d", onConsole())
+		panic("as a test wants it")
+	}
+}
+
+// A program without a console keeps what it says, and what Go says when it crashes, in its file.
+func TestWhatNobodyReadsIsKept(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	run := func(heard bool) string {
+		cmd := exec.Command(self)
+		cmd.Env = append(os.Environ(), "HOLDFAST_TEST_CONSOLE=1", "XDG_STATE_HOME="+dir)
+		launch.Quiet(cmd)
+		said := new(words)
+		if heard {
+			cmd.Stderr = said
+		}
+		if err := cmd.Run(); err == nil {
+			t.Fatal("it did not crash")
+		}
+		return said.text()
+	}
+	want := []string{"holdfast: consoles: 0", "panic: as a test wants it", "goroutine "}
+	path := filepath.Join(dir, "holdfast", messagesFile)
+	text := run(true)
+	if _, err := os.Stat(path); err == nil {
+		t.Error("what somebody reads was kept in the file")
+	}
+	for _, w := range want {
+		if !strings.Contains(text, w) {
+			t.Errorf("standard error has no %q: %s", w, text)
+		}
+	}
+	run(false)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range append(want, "holdfast: version ") {
+		if !strings.Contains(string(b), w) {
+			t.Errorf("the file has no %q: %s", w, b)
+		}
+	}
+}
+
+func TestAPipeThatNobodyReads(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if _, err := w.WriteString("not read yet\n"); err != nil {
+		t.Fatal(err)
+	}
+	if closing(windows.Handle(w.Fd())) {
+		t.Error("its reader is there")
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	desktest.Eventually(t, "the reader is gone", func() bool { return closing(windows.Handle(w.Fd())) })
+	if _, err := w.WriteString("more"); !readerGone(err) {
+		t.Errorf("writing says %v", err)
+	}
+	if unheard(w) {
+		t.Error("a pipe counts as no stream")
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if !unheard(null) || !unheard(nil) {
+		t.Error("the null device is somebody who reads")
+	}
+}
+
+func TestWhatIsStartedAtLogin(t *testing.T) {
+	dir := t.TempDir()
+	self := filepath.Join(dir, "holdfast.exe")
+	if got := atLoginProgram(self); got != self {
+		t.Errorf("without the window's program: %q", got)
+	}
+	window := filepath.Join(dir, "holdfast-window.exe")
+	if err := os.WriteFile(window, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := atLoginProgram(self); got != window {
+		t.Errorf("got %q, want the one that never opens a console", got)
+	}
+}
