@@ -16,8 +16,8 @@ func (p *program) newAutostart() *cobra.Command {
 		Use:   "autostart [on|off|status]",
 		Short: "Start Holdfast at login, or not",
 		Long: "Autostart has the desktop start Holdfast at login: on writes holdfast.desktop into the folder autostart of the user's\n" +
-			"configuration (XDG), off takes it away, status says which holds. What other programs switch there is honoured. Started\n" +
-			"like this Holdfast opens no window by itself.",
+			"configuration (XDG; on Windows a value into the user's list Run in the registry), off takes it away, status says which\n" +
+			"holds. What other programs switch there is honoured. Started like this Holdfast opens no window by itself.",
 		Args:      atMost(1),
 		ValidArgs: []string{"on", "off", "status"},
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -1,7 +1,8 @@
-// Package autostart has the desktop start Holdfast at login, or not, by the rules of the XDG autostart specification: a
-// file holdfast.desktop in the folder autostart of the user's configuration, or of the system's, says what is started. That
-// file is all there is to it. The switches of other programs (GNOME Tweaks, Xfce's and LXQt's session settings) write to
-// it as well, and what they write is honoured.
+// Package autostart has the desktop start Holdfast at login, or not. Where desktops follow XDG, a file holdfast.desktop in
+// the folder autostart of the user's configuration, or of the system's, says what is started (XDG autostart specification).
+// On Windows it is a value of the registry, in the user's own part. That is all there is to it. The switches of other
+// programs (GNOME Tweaks, Xfce's and LXQt's session settings, Task Manager) write there as well, and what they write is
+// honoured.
 package autostart
 
 import (
@@ -10,13 +11,13 @@ import (
 )
 
 // ErrUnavailable is returned where nothing is known of how programs are started at login.
-var ErrUnavailable = errors.New("starting at login is known on desktops that follow XDG only (Linux, the BSDs)")
+var ErrUnavailable = errors.New("starting at login is known on Windows and on desktops that follow XDG only (Linux, the BSDs)")
 
 // A State is what happens at login.
 type State struct {
 	On   bool
-	File string // what decides it; where nothing does, what Set would write
-	Why  string // why the file has no effect, for people; empty when it has one, or when there is none
+	File string // what decides it, a value of the registry on Windows; where nothing does, what Set would write
+	Why  string // why that has no effect, for people; empty when it has one, or when there is none
 }
 
 // maxEntry bounds the file; desktop entries have one or two kilobytes.

@@ -139,8 +139,8 @@ type Drill struct {
 // Autostart is the answer to GET /v1/autostart.
 type Autostart struct {
 	On   bool   `json:"on"`
-	File string `json:"file"` // what decides it; where nothing does, what would be written
-	Why  string `json:"why"`  // why the file has no effect; empty when it has one, or when there is none
+	File string `json:"file"` // what decides it, a value of the registry on Windows; where nothing does, what would be written
+	Why  string `json:"why"`  // why that has no effect; empty when it has one, or when there is none
 }
 
 // Settings is the answer to GET /v1/settings and the body of PUT.
