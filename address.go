@@ -63,7 +63,7 @@ func (p *program) completeVia(_ *cobra.Command, _ []string, begun string) ([]cob
 		{"http://", "an HTTP proxy"},
 		{"socks5://", "a SOCKS 5 proxy"},
 		{"socks5h://", "the same as socks5"},
-		{"system", "what https_proxy, all_proxy and no_proxy say"},
+		{"system", "what https_proxy, all_proxy and no_proxy say; on Windows else its proxy settings"},
 	} {
 		if !strings.HasPrefix(way[0], begun) {
 			continue

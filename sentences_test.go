@@ -51,6 +51,7 @@ var neutral = map[string]string{
 	" (by the proxy, or beyond it)":       "an end; TestWholeSentencesInChinese has the whole",
 	", which reaches as far as the proxy": "an end; TestWholeSentencesInChinese has the whole",
 	"\"Office gateway\"":                  "an example of a name",
+	"Software\\":                          "where Windows keeps settings",
 	"# Settings of Holdfast. ":            "written into a file, which outlives a language",
 	"demo = true # the server":            "written into a file, which outlives a language",
 	"not a slice of the data slice":       "a slip in a library",

@@ -22,7 +22,7 @@ const viaHelp = `The way there:
   --via direct                              the network's own (default)
   --via http://proxy.example.net:3128       an HTTP proxy, which is asked with CONNECT
   --via socks5://proxy.example.net:1080     a SOCKS 5 proxy; socks5h://… is the same: the proxy looks names up
-  --via system                              what https_proxy, all_proxy and no_proxy say
+  --via system                              what https_proxy, all_proxy and no_proxy say; on Windows else its proxy settings
 A proxy that wants a login is given its user, --via http://USER@proxy.example.net:3128. The password comes from the
 environment variable ` + passwordVar + `, else from the keyring, where the window puts it. USER:PASSWORD@ works too, but others can read a command line: on
 Linux the password is overwritten there as soon as the program runs, elsewhere it stays.`

@@ -160,6 +160,7 @@ var errFarPast = time.Unix(1, 0)
 
 // New returns a Monitor for one target. It does nothing before Run. The error is a *TargetError.
 func New(t Target) (*Monitor, error) {
+	askSystem(context.Background(), []Target{t})
 	m, err := newMonitor(newHub(nil, 0), t, 0)
 	if err != nil {
 		return nil, err

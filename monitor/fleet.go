@@ -55,6 +55,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	defer stop()
 	var watch sync.WaitGroup
 	watch.Go(func() { _ = f.hub.watch(wctx) })
+	watch.Go(func() { f.follow(wctx) })
 	f.mu.Lock()
 	f.ctx = ctx
 	for _, mb := range f.members {
@@ -102,8 +103,14 @@ func (f *Fleet) Set(targets []Target) error {
 		}
 		names[t.Name] = true
 	}
+	askSystem(context.Background(), targets)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.set(targets)
+}
+
+// set is Set for targets that were checked; f.mu is held.
+func (f *Fleet) set(targets []Target) error {
 	old := map[string]*member{}
 	for _, mb := range f.members {
 		old[mb.m.name] = mb

@@ -49,8 +49,9 @@ type Target struct {
 	Name    string // unique in a Fleet
 	Address string // host:port; an IPv6 address in brackets
 	// Via is the way there: "" or "direct", "http://[user[:password]@]host[:port]" or "socks5://…" for a proxy, "system"
-	// for what the environment says (https_proxy, all_proxy, no_proxy). The proxy is given names as they stand. A password
-	// is kept to the Monitor: what it publishes never holds it.
+	// for what the environment says (https_proxy, all_proxy, no_proxy) and, where it says nothing, Windows: a Fleet follows
+	// its settings while it runs. The proxy is given names as they stand. A password is kept to the Monitor: what it
+	// publishes never holds it.
 	Via       string
 	Heartbeat string // "" or "none", "echo", "line"
 	Send      string // line: what is sent; {nonce} is replaced by a fresh number

@@ -50,10 +50,22 @@ type proxyWay struct {
 	nameUsedTo netcheck.Tri // No: the proxy knew the name when this computer's resolver did not
 }
 
-// keeps reports whether the Monitor is already of that target.
+// keeps reports whether the Monitor is already of that target, and goes the way that it would go now.
 func (m *Monitor) keeps(t Target) bool {
 	t = t.WithDefaults()
-	return m.via == t.Via && m.snap.Load().Target == t.withoutSecrets()
+	if m.via != t.Via || m.snap.Load().Target != t.withoutSecrets() {
+		return false
+	}
+	way, err := t.way()
+	return err == nil && way == m.route()
+}
+
+// route is the way that the target's came to when the Monitor was made.
+func (m *Monitor) route() dial.Via {
+	if m.proxy == nil {
+		return dial.Via{}
+	}
+	return m.proxy.via
 }
 
 // near is the hop that is dialled.

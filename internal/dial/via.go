@@ -299,7 +299,8 @@ func (v Via) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 // For returns the way to target ("host:port"): v itself, unless v is "system". Then https_proxy decides, and all_proxy
 // where it is not set, except for what no_proxy names and for this computer itself, which are direct. The lower-case
-// variables come before the upper-case ones. A variable that cannot be read is an error, not a direct way.
+// variables come before the upper-case ones. A variable that cannot be read is an error, not a direct way. Where none is
+// set Windows is asked for what the person has set for all programs; see [AskSystem] for what a script says. For never waits.
 func (v Via) For(target string) (Via, error) {
 	if !v.isSystem() {
 		return v, nil
@@ -313,15 +314,15 @@ func (v Via) For(target string) (Via, error) {
 			if excepted, err := noProxy(target); excepted || err != nil {
 				return Via{}, err
 			}
-			if !strings.Contains(value, "://") { // the convention: a bare host:port is an HTTP proxy
-				value = "http://" + value
-			}
-			p, err := ParseVia(value)
+			p, err := parseBare(value)
 			if err != nil {
 				return Via{}, fmt.Errorf("the environment's %s: %w", name, err)
 			}
 			return p, nil
 		}
+	}
+	if thisSystem != nil {
+		return thisSystem.way(target)
 	}
 	return Via{}, nil
 }

@@ -1,0 +1,191 @@
+package dial
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+)
+
+// The sizes of what WinHTTP reads and writes, as gcc for mingw-w64 has them from winhttp.h, for 64 bits.
+func TestWinHTTPSizes(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) != 8 {
+		t.Skip("of a program for 32 bits they differ")
+	}
+	var c ieProxyConfig
+	var o autoProxyOptions
+	var i proxyInfo
+	for _, s := range [...]struct {
+		name      string
+		got, want uintptr
+	}{
+		{"WINHTTP_CURRENT_USER_IE_PROXY_CONFIG", unsafe.Sizeof(c), 32}, {"its script", unsafe.Offsetof(c.script), 8},
+		{"its proxy", unsafe.Offsetof(c.proxy), 16}, {"its bypass list", unsafe.Offsetof(c.bypass), 24},
+		{"WINHTTP_AUTOPROXY_OPTIONS", unsafe.Sizeof(o), 32}, {"its script", unsafe.Offsetof(o.script), 8}, {"its logon", unsafe.Offsetof(o.logon), 28},
+		{"WINHTTP_PROXY_INFO", unsafe.Sizeof(i), 24}, {"its proxy", unsafe.Offsetof(i.proxy), 8}, {"its bypass list", unsafe.Offsetof(i.bypass), 16},
+	} {
+		if s.got != s.want {
+			t.Errorf("%s: %d, want %d", s.name, s.got, s.want)
+		}
+	}
+}
+
+// A person's settings are read, and nobody's are changed: only under wine, whose Windows is thrown away.
+func TestProxySettingsOfThisWindows(t *testing.T) {
+	s, err := readProxySettings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", s)
+	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() != nil {
+		t.Skip("this is a real Windows, and its settings are a person's")
+	}
+	k, _, err := registry.CreateKey(registry.CURRENT_USER, internetSettings, registry.ALL_ACCESS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	clean := func() {
+		for _, v := range []string{"ProxyEnable", "ProxyServer", "ProxyOverride", "AutoConfigURL"} {
+			if err := k.DeleteValue(v); err != nil && !errors.Is(err, registry.ErrNotExist) {
+				t.Fatal(err)
+			}
+		}
+	}
+	defer clean()
+	clean()
+	write := func(values map[string]any) {
+		t.Helper()
+		for name, v := range values {
+			var err error
+			switch v := v.(type) {
+			case string:
+				err = k.SetStringValue(name, v)
+			case int:
+				err = k.SetDWordValue(name, uint32(v))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, name := range []string{"http_proxy", "https_proxy", "all_proxy", "no_proxy"} {
+		t.Setenv(name, "")
+	}
+	system, err := ParseVia("system")
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(target, want string) {
+		t.Helper()
+		if got, err := system.For(target); err != nil || got.String() != want {
+			t.Errorf("%s: %v (%v), want %s", target, got, err, want)
+		}
+	}
+	// Followed, it is told of each change.
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var changes atomic.Int32
+	changed, ended := make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		FollowSystem(ctx, nil, func() []string { return nil }, func() { changes.Add(1); wake(changed) })
+	}()
+	told := func() {
+		t.Helper()
+		select {
+		case <-changed:
+		case <-time.After(30 * time.Second):
+			t.Fatal("not told in 30 s")
+		}
+	}
+	told() // at first
+	expect("gate.example.net:7000", "direct")
+	write(map[string]any{"ProxyServer": "http=192.0.2.7:80;https=192.0.2.8:81;socks=192.0.2.9:1080", "ProxyOverride": "*.example.org;<local>", "ProxyEnable": 1})
+	told()
+	expect("gate.example.net:7000", "http://192.0.2.8:81")
+	expect("gate.example.org:7000", "direct")
+	expect("nas:7000", "direct")
+	expect("127.0.0.1:7000", "direct")
+	write(map[string]any{"ProxyEnable": 0})
+	told()
+	expect("gate.example.net:7000", "direct")
+	// As the dialog writes it (DefaultConnectionSettings): the same, and whether the network is asked for a script.
+	c, _, err := registry.CreateKey(registry.CURRENT_USER, connections, registry.ALL_ACCESS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	blob := func(flags uint32, proxy, bypass, script string) {
+		t.Helper()
+		b := []byte{0x46, 0, 0, 0, 1, 0, 0, 0}
+		b = binary.LittleEndian.AppendUint32(b, flags)
+		for _, s := range []string{proxy, bypass, script} {
+			b = append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
+		}
+		if err := c.SetBinaryValue("DefaultConnectionSettings", append(b, make([]byte, 32)...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer c.DeleteValue("DefaultConnectionSettings")
+	blob(1|2, "192.0.2.10:3128", "*.example.com", "")
+	expect("gate.example.net:7000", "http://192.0.2.10:3128")
+	expect("gate.example.com:7000", "direct")
+	blob(1, "192.0.2.10:3128", "", "")
+	expect("gate.example.net:7000", "direct")
+	if s, err := readProxySettings(); err != nil || s != (proxySettings{}) {
+		t.Errorf("direct: %+v, %v", s, err)
+	}
+	cancel()
+	<-ended
+
+	// A script, where this system runs scripts.
+	web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-ns-proxy-autoconfig")
+		fmt.Fprint(w, `function FindProxyForURL(url, host) { if (host == "near.example.net") return "DIRECT"; return "PROXY 192.0.2.7:3128; PROXY 192.0.2.8:3128"; }`)
+	}))
+	web.Listener.Close()
+	if web.Listener, err = net.Listen("tcp4", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	web.Start()
+	defer web.Close()
+	write(map[string]any{"AutoConfigURL": web.URL + "/proxy.pac", "ProxyServer": "192.0.2.9:3128", "ProxyEnable": 1})
+	if s, err := readProxySettings(); err != nil || s.script != web.URL+"/proxy.pac" {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	thisSystem.accepts = func(Via) bool { return true }
+	defer func() { thisSystem.accepts = accepts }()
+	start := time.Now()
+	within, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	thisSystem.ask(within, []string{"gate.example.net:7000", "near.example.net:7000"}, false)
+	t.Logf("the script took %v", time.Since(start))
+	thisSystem.mu.Lock()
+	a, known := thisSystem.answers["gate.example.net:7000"]
+	thisSystem.mu.Unlock()
+	if known && errors.Is(a.err, errNoScript) {
+		t.Logf("this system runs no scripts (%v): the settings besides hold", a.err)
+		expect("gate.example.net:7000", "http://192.0.2.9:3128")
+		return
+	}
+	expect("gate.example.net:7000", "http://192.0.2.7:3128")
+	expect("near.example.net:7000", "direct")
+
+	// Nothing answers where the script is said to be.
+	write(map[string]any{"AutoConfigURL": "http://127.0.0.1:1/proxy.pac"})
+	start = time.Now()
+	thisSystem.ask(within, []string{"gate.example.net:7000"}, false)
+	t.Logf("no script: after %v", time.Since(start))
+	expect("gate.example.net:7000", "http://192.0.2.9:3128")
+}
