@@ -163,7 +163,7 @@ func (r *resident) showIcon(ctx context.Context) {
 	}
 	if err := r.tray.Run(ctx); err != nil && ctx.Err() == nil {
 		r.bare.Store(true)
-		r.p.say("no icon is shown (%v); Holdfast watches all the same, see holdfast status", err)
+		r.p.say("no icon is shown (%v); Holdfast watches all the same and says here what changes: ask it with holdfast status, or use holdfast watch instead", err)
 		r.giveUpIcon()
 		<-ctx.Done()
 	}
