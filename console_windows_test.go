@@ -20,6 +20,12 @@ func init() { // not in TestMain: there is such a helper on Windows only
 		p.say("consoles: %d", onConsole())
 		panic("as a test wants it")
 	}
+	if os.Getenv("HOLDFAST_TEST_MAIN") != "" {
+		if onConsole() > 0 && desktest.ConsoleStreams() != nil {
+			os.Exit(99)
+		}
+		main()
+	}
 }
 
 // A program without a console keeps what it says, and what Go says when it crashes, in its file.
@@ -109,5 +115,42 @@ func TestWhatIsStartedAtLogin(t *testing.T) {
 	}
 	if got := atLoginProgram(self); got != window {
 		t.Errorf("got %q, want the one that never opens a console", got)
+	}
+}
+
+// inConsole has a holdfast of these tests run in a console of its own.
+func inConsole(t *testing.T, args ...string) *desktest.Console {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOLDFAST_TEST_MAIN", "1")
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	return desktest.InConsole(t, self, args...)
+}
+
+// Commands print to the console that they were started from, the exit status is theirs, and Ctrl-C ends them in order.
+func TestCommandsInAConsole(t *testing.T) {
+	c := inConsole(t, "status", "--lang", "zh", "--socket", `\\.\pipe\holdfast-of-nobody`)
+	if status := c.Wait(); status != 3 || !strings.Contains(c.Said(), "没有运行") {
+		t.Errorf("status %d, it said %q", status, c.Said())
+	}
+	c = inConsole(t, "watch", "--plain", "127.0.0.1:1")
+	desktest.Eventually(t, "the refusal is printed", func() bool { return strings.Contains(c.Said(), "refuses connections") })
+	c.Type("\x03")
+	if status := c.Wait(); status != 0 {
+		t.Errorf("after Ctrl-C: status %d, it said %q", status, c.Said())
+	}
+}
+
+// Whoever closes the console of a command ends it, in order.
+func TestAConsoleIsClosed(t *testing.T) {
+	c := inConsole(t, "watch", "--plain", "127.0.0.1:1")
+	desktest.Eventually(t, "the refusal is printed", func() bool { return strings.Contains(c.Said(), "refuses connections") })
+	c.Close()
+	if status := c.Wait(); status != 0 {
+		t.Errorf("status %d", status)
 	}
 }

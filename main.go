@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -36,7 +37,8 @@ func run(args []string) int {
 
 	ctx, stop := endings(context.Background())
 	defer stop()
-	p := &program{out: os.Stdout, errs: os.Stderr, getenv: os.Getenv}
+	p := &program{out: os.Stdout, errs: os.Stderr, getenv: os.Getenv, restore: func() {}}
+	defer func() { p.restore() }()
 	root := newRoot(p)
 	root.SetArgs(args)
 	p.completes(root, args)
@@ -68,6 +70,10 @@ type program struct {
 
 	stamped bool // errs is a file of our own
 	shown   bool // a person waits for something to be seen, and cannot read errs
+
+	once    sync.Once // obeyed has been asked
+	obeys   bool
+	restore func()
 
 	spoken atomic.Pointer[ui.Lang] // what the resident's settings say; nil: this is none
 }

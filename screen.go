@@ -31,15 +31,27 @@ func (p *program) reader() ui.Lang {
 // onTerminal reports whether a person reads standard output.
 func (p *program) onTerminal() bool { return term.IsTerminal(int(p.out.Fd())) }
 
+// obeyed reports whether the terminal on standard output obeys control sequences, and sees to it that it does, until the
+// program ends.
+func (p *program) obeyed() bool {
+	p.once.Do(func() { p.obeys, p.restore = terminal.Sequences(p.out, p.getenv) })
+	return p.obeys
+}
+
 // coloured reports whether colour helps: on a terminal that has it, unless the person asked for none (no-color.org).
 func (p *program) coloured() bool {
-	dumb := p.getenv("TERM") == "dumb" || p.getenv("TERM") == "" && runtime.GOOS != "windows"
-	return p.onTerminal() && !p.plain && p.getenv("NO_COLOR") == "" && !dumb
+	return !p.plain && p.getenv("NO_COLOR") == "" && p.obeyed()
 }
 
 // glyphs are the drawing characters that the terminal can show: its locale says whether it reads UTF-8.
 func (p *program) glyphs() terminal.Glyphs {
-	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+	switch runtime.GOOS {
+	case "darwin":
+		return terminal.Drawn()
+	case "windows":
+		if p.onTerminal() && !p.obeyed() { // so old that its fonts lack them
+			return terminal.ASCII()
+		}
 		return terminal.Drawn()
 	}
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} { // the first that is set decides (locale(7))

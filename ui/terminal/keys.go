@@ -77,3 +77,24 @@ func parseEscape(b []byte) (key, int) {
 	}
 	return keyNone, len(b)
 }
+
+// consoleKey is a key of a Windows console: its virtual key code where it has no character (Virtual-Key Codes), else that.
+func consoleKey(virtual, char uint16) key {
+	switch virtual {
+	case 0x21: // VK_PRIOR
+		return keyPageUp
+	case 0x22: // VK_NEXT
+		return keyPageDown
+	case 0x26: // VK_UP
+		return keyUp
+	case 0x28: // VK_DOWN
+		return keyDown
+	}
+	if char == 0 || char > 0x7f {
+		return keyNone
+	}
+	for _, k := range parseKeys([]byte{byte(char)}) {
+		return k
+	}
+	return keyNone
+}

@@ -116,3 +116,29 @@ func FuzzKeys(f *testing.F) {
 	f.Add([]byte("\x1b[5~q\x1b["))
 	f.Fuzz(func(_ *testing.T, b []byte) { parseKeys(b) })
 }
+
+func TestConsoleKeys(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		virtual, char uint16
+		want          key
+	}{
+		{"q", 'Q', 'q', keyQuit},
+		{"r in capitals", 'R', 'R', keyReconnect},
+		{"the bar", 0x20, ' ', keyPause},
+		{"cursor up", 0x26, 0, keyUp},
+		{"cursor down", 0x28, 0, keyDown},
+		{"page up", 0x21, 0, keyPageUp},
+		{"page down", 0x22, 0, keyPageDown},
+		{"an ampersand, whose character is the code of cursor up", 0x37, '&', keyNone},
+		{"Ctrl-C, should it come as a character", 'C', 3, keyQuit},
+		{"Ctrl-L", 'L', 12, keyRedraw},
+		{"shift", 0x10, 0, keyNone},
+		{"escape", 0x1b, 0x1b, keyNone},
+		{"a Chinese character", 0, '中', keyNone},
+	} {
+		if got := consoleKey(c.virtual, c.char); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}

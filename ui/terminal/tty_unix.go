@@ -27,7 +27,7 @@ type tty struct {
 // Usable reports whether the live view can be drawn on out: it is a terminal that understands cursor movement, and this
 // program is in its foreground (in the background, taking the terminal over would stop it).
 func Usable(out *os.File, getenv func(string) string) bool {
-	if t := getenv("TERM"); t == "" || t == "dumb" || !term.IsTerminal(int(out.Fd())) {
+	if ok, _ := Sequences(out, getenv); !ok {
 		return false
 	}
 	group, err := unix.IoctlGetInt(int(out.Fd()), unix.TIOCGPGRP)
