@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"holdfast/internal/launch"
 )
 
 // windowProgram is the name of the second program.
@@ -96,6 +98,7 @@ func (w *child) raiseOrStart() (ended chan struct{}, said *words, err error) {
 	if w.closed {
 		return nil, nil, errors.New("Holdfast is ending")
 	}
+	launch.GiveWay() // a click on the icon gave this program the right to come to the front, and the window is to
 	if w.process != nil {
 		if _, err := io.WriteString(w.stdin, "raise\n"); err == nil {
 			return nil, nil, nil
@@ -155,8 +158,9 @@ func (w *child) close() {
 	w.closed = true
 	process, ended := w.process, w.ended
 	if process != nil {
+		_, _ = io.WriteString(w.stdin, "quit\n") // it may have ended this moment
 		w.stdin.Close()
-		_ = terminate(process) // it may have ended this moment
+		_ = terminate(process)
 	}
 	w.mu.Unlock()
 	if ended == nil {

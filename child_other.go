@@ -4,5 +4,5 @@ package main
 
 import "os"
 
-// terminate ends a program; this system has no way to ask one that has no console of ours.
-func terminate(p *os.Process) error { return p.Kill() }
+// terminate has nothing to add: this system has no way to ask a program without a console but the word that it was sent.
+func terminate(*os.Process) error { return nil }

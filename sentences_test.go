@@ -44,6 +44,8 @@ var neutral = map[string]string{
 	"ui/tray/item_unix.go":                "said to programs on the bus, by custom in English",
 	"7x ORDER BY ":                        "SQL",
 	"org.gnome.desktop.interface ":        "a setting of the desktop",
+	`Control Panel\`:                      "a key of the registry",
+	"Microsoft YaHei":                     "the name of a font",
 	"org.freedesktop.appearance ":         "a setting of the desktop",
 	".TH HOLDFAST ":                       "how a manual page begins; its title comes from the table",
 	"help for ":                           "the beginning of what cobra says, which the table has",

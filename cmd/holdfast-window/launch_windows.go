@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
 	"holdfast/internal/launch"
@@ -23,4 +24,12 @@ func launched() bool {
 		os.Exit(1)
 	}
 	return true
+}
+
+const noOpenGL = "error.no-opengl.windows"
+
+// tell says it to the resident, which writes it down, and shows it to the person: whoever clicked on an icon reads neither.
+func tell(text string) {
+	fmt.Fprintln(os.Stderr, "holdfast-window: "+text)
+	launch.Tell(text)
 }

@@ -1,11 +1,10 @@
 // Holdfast-window is the window of a running Holdfast: its child, started by a click and ended when closed. It speaks
 // only through the control socket, whose path is HOLDFAST_SOCKET or the usual place. Each line "raise" on its standard
-// input brings the window to the front, "look" says that the settings are others.
+// input brings the window to the front, "look" says that the settings are others, "quit" ends it.
 package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log"
 	"os"
@@ -45,7 +44,15 @@ func main() {
 		Wait: func(most time.Duration) { untilTheEnd(func() { glfw.WaitEventsTimeout(most.Seconds()) }) },
 		Wake: func() { untilTheEnd(glfw.PostEmptyEvent) },
 	})
-	w.Run(ctx, commands())
+	if !w.Run(ctx, commands()) {
+		fail(noOpenGL)
+	}
+}
+
+// fail says why there is no window, and ends the program.
+func fail(code string) {
+	tell(ui.LangHere(os.Getenv).Say(code))
+	os.Exit(1)
 }
 
 // A named app has windows that docks find the menu entry of.
@@ -63,8 +70,7 @@ func (a named) NewWindow(title string) fyne.Window {
 		}
 	})
 	if !ready {
-		fmt.Fprintln(os.Stderr, "holdfast-window: "+ui.LangHere(os.Getenv).Say("error.no-display"))
-		os.Exit(1)
+		fail("error.no-display")
 	}
 	return w
 }

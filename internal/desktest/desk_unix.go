@@ -199,12 +199,12 @@ func (d *Desk) tells(cmd *exec.Cmd) (*Program, string) {
 	return p, strings.TrimSpace(line)
 }
 
-// Screen starts an X server of that size on a free number.
-func (d *Desk) Screen(width, height int) {
+// Screen starts an X server of that size on a free number, with more arguments.
+func (d *Desk) Screen(width, height int, more ...string) {
 	d.t.Helper()
 	Need(d.t, "Xvfb")
 	size := strconv.Itoa(width) + "x" + strconv.Itoa(height) + "x24"
-	_, number := d.tells(d.Command("Xvfb", "-displayfd", "3", "-screen", "0", size, "-fbdir", d.Dir, "-nolisten", "tcp", "-noreset"))
+	_, number := d.tells(d.Command("Xvfb", append(more, "-displayfd", "3", "-screen", "0", size, "-fbdir", d.Dir, "-nolisten", "tcp", "-noreset")...))
 	d.frames = filepath.Join(d.Dir, "Xvfb_screen0")
 	d.Set("DISPLAY", ":"+number)
 }

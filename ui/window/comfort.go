@@ -1,6 +1,8 @@
 package window
 
 import (
+	"image"
+	"image/color"
 	"math"
 	"os"
 	"strconv"
@@ -11,10 +13,20 @@ import (
 
 // comfort is what a person has told the desktop about seeing: how large texts are to be, and that nothing is to move.
 type comfort struct {
-	scale float64 // of texts; 1 is usual
-	whole bool    // how fine the screen is, is in it: Fyne need not find out
-	still bool
+	scale    float64 // of texts; 1 is usual
+	whole    bool    // how fine the screen is, is in it: Fyne need not find out
+	still    bool
+	contrast contrast
 }
+
+// A contrast is the colours of a theme for those who see little: nothing else is to be used then.
+type contrast struct {
+	on                 bool
+	ground, text, link color.NRGBA
+}
+
+// usualDPI is how many dots there are to the inch where nothing is to be larger.
+const usualDPI = 96
 
 // scaleVar is the variable by which Fyne is told a scale. A person who has set it is obeyed.
 const scaleVar = "FYNE_SCALE"
@@ -43,7 +55,12 @@ func (w *Window) suit(c comfort) {
 	}
 	rescale := (c.scale != w.comfort.scale || c.whole != w.comfort.whole) && !w.ownScale
 	fine := c.whole != w.comfort.whole && !w.ownScale
+	recolour := c.contrast != w.comfort.contrast
 	w.comfort = c
+	if recolour {
+		w.high = c.contrast.palette()
+		w.app.Settings().SetTheme(look{w.high}) // whoever listens makes everything anew
+	}
 	if _, there := w.app.Settings().(still); c.still != there {
 		if c.still {
 			w.app = stillApp{w.app}
@@ -72,6 +89,27 @@ func (w *Window) suit(c comfort) {
 			}
 		}
 	}
+}
+
+// refine looks whether the window stands on a finer monitor than before, or on one that is to be drawn on larger: Fyne looks
+// only when a window is made. The window keeps its size in units. It belongs to Fyne's goroutine.
+func (w *Window) refine() {
+	if fine := w.fineness(); fine != w.fine && w.ctx.Err() == nil {
+		w.fine = fine
+		w.app.Settings().SetTheme(w.app.Settings().Theme())
+	}
+}
+
+// within is the rectangle moved, and made smaller where it has to be, so that it is in the other.
+func within(at, in image.Rectangle) image.Rectangle {
+	fit := func(from, to, low, high int) (int, int) {
+		size := min(to-from, high-low)
+		from = min(max(from, low), high-size)
+		return from, from + size
+	}
+	at.Min.X, at.Max.X = fit(at.Min.X, at.Max.X, in.Min.X, in.Max.X)
+	at.Min.Y, at.Max.Y = fit(at.Min.Y, at.Max.Y, in.Min.Y, in.Max.Y)
+	return at
 }
 
 // A stillApp is the app with settings that say that nothing moves. Nothing in this window does of itself; the cursor in a

@@ -16,7 +16,7 @@ import (
 // hint says what the desktop lacks for the words or the icon to be seen; "" while nothing.
 func (s *screen) hint() string {
 	if s.lang == ui.Chinese && !hasChinese() { // in the other language: this one cannot be read
-		return ui.English.Say("nofont") + ui.English.Say("path.space") + ui.English.Tell("nofont")
+		return ui.English.Say(noFont) + ui.English.Say("path.space") + ui.English.Tell(noFont)
 	}
 	if !s.noIcon {
 		return ""

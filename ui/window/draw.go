@@ -41,13 +41,13 @@ var (
 // style is how Fyne is told the weight.
 func (f font) style() fyne.TextStyle { return fyne.TextStyle{Bold: f.bold} }
 
-// source is the font that Fyne bundles, where it has all of the text, else nil, with which Fyne also looks through the
+// source is the font that Fyne bundles, where it has all of the text, else others, with which Fyne also looks through the
 // system's fonts. That takes it 100 ms, once, and 40 MB where it begins with a large one: most windows never need it.
 func (f font) source(text string) fyne.Resource {
 	for _, r := range text {
 		if !bundled(r) {
 			chineseFonts()
-			return nil
+			return others(f.bold)
 		}
 	}
 	return look{}.Font(f.style())

@@ -1,14 +1,12 @@
 package window
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -72,30 +70,4 @@ func write(w io.Writer, kind string, raw []wire.PastOutage, outages []ui.PastOut
 	h := wire.History{Outages: raw}
 	_, err := w.Write(append(h.Append(nil), '\n'))
 	return err
-}
-
-// downloads is the user's folder for what was fetched, else the home folder.
-func downloads() string {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return os.TempDir()
-	}
-	config := os.Getenv("XDG_CONFIG_HOME")
-	if config == "" {
-		config = filepath.Join(home, ".config")
-	}
-	dir := filepath.Join(home, "Downloads")
-	if f, err := os.Open(filepath.Join(config, "user-dirs.dirs")); err == nil {
-		lines := bufio.NewScanner(io.LimitReader(f, 64<<10))
-		for lines.Scan() {
-			if value, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "XDG_DOWNLOAD_DIR="); ok {
-				dir = strings.ReplaceAll(strings.Trim(value, `"`), "$HOME", home)
-			}
-		}
-		_ = f.Close()
-	}
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() || !filepath.IsAbs(dir) {
-		return home
-	}
-	return dir
 }

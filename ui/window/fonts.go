@@ -36,11 +36,19 @@ func chineseVars(env func(string) string) map[string]string {
 	} else if list := env("LANGUAGE"); list != "" {
 		locale = list
 	}
-	for _, language := range []string{"zh", "ja", "ko"} {
-		if strings.HasPrefix(strings.ToLower(locale), language) {
-			return nil
-		}
+	if ofHan(locale) {
+		return nil
 	}
 	set["LANGUAGE"] = "zh_CN"
 	return set
+}
+
+// ofHan reports whether a locale is that of a language with such characters.
+func ofHan(locale string) bool {
+	for _, language := range []string{"zh", "ja", "ko"} {
+		if strings.HasPrefix(strings.ToLower(locale), language) {
+			return true
+		}
+	}
+	return false
 }

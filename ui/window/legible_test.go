@@ -96,7 +96,7 @@ func (d *desk) legible(img *image.NRGBA) {
 	for _, s := range all {
 		ink := color.NRGBAModel.Convert(s.text.Color).(color.NRGBA)
 		on := ground(img, s.at)
-		if got := contrast(laidOver(ink, on), on); got < 4.5 {
+		if got := contrastOf(laidOver(ink, on), on); got < 4.5 {
 			d.t.Errorf("%q at %v: %.2f : 1, %v on %v", s.text.Text, s.at.Min, got, ink, on)
 		}
 		if s.text.TextSize < 12 {
@@ -123,7 +123,7 @@ func TestLegibleFinds(t *testing.T) {
 		ink, on color.NRGBA
 		fine    bool
 	}{{light.text, light.surface, true}, {light.line, light.surface, false}, {light.tones[ui.LookUp].solid, light.surface, false}, {color.NRGBA{0x1a, 0x1f, 0x26, 0x66}, light.surface, false}} {
-		if got := contrast(laidOver(c.ink, c.on), c.on) >= 4.5; got != c.fine {
+		if got := contrastOf(laidOver(c.ink, c.on), c.on) >= 4.5; got != c.fine {
 			t.Errorf("%v on %v: %v", c.ink, c.on, got)
 		}
 	}
@@ -160,7 +160,7 @@ func TestContrastOfTheTheme(t *testing.T) {
 			{theme.ColorNameScrollBar, theme.ColorNameBackground, 3},
 		} {
 			on := laidOver(of(pair.on), surface)
-			if got := contrast(laidOver(of(pair.ink), on), on); got < pair.least {
+			if got := contrastOf(laidOver(of(pair.ink), on), on); got < pair.least {
 				t.Errorf("variant %v: %s on %s has %.2f, want %.1f", v, pair.ink, pair.on, got, pair.least)
 			}
 		}

@@ -37,9 +37,6 @@ const (
 	xWithin = 2 * time.Second // until the server has let us in
 )
 
-// usualDPI is what texts have where nothing is to be larger.
-const usualDPI = 96
-
 // ofX reports whether the window is one of X11: Fyne's GLFW takes Wayland where there is one, unless the session says X11.
 func ofX(env func(string) string) bool {
 	return env("DISPLAY") != "" && (env("WAYLAND_DISPLAY") == "" || env("XDG_SESSION_TYPE") == "x11")

@@ -26,7 +26,8 @@ type Rest struct {
 // A rester has a loop rest. The zero one never does.
 type rester struct {
 	Rest
-	post func(func()) // puts something into the queue of Fyne's goroutine; nil: fyne.Do
+	turned func()       // is called after each wait, on Fyne's goroutine; nil: nothing
+	post   func(func()) // puts something into the queue of Fyne's goroutine; nil: fyne.Do
 
 	mu      sync.Mutex // guards both; Wake is called under it, so that it meets a Wait, and never the end of the program
 	waiting bool
@@ -65,6 +66,9 @@ func (r *rester) wait() time.Duration {
 	began := time.Now()
 	r.Wait(restAtMost)
 	took := time.Since(began)
+	if r.turned != nil {
+		r.turned()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting = false

@@ -173,14 +173,17 @@ func (s *saver) store(replace bool) {
 	})
 }
 
+// A codedError is said by the sentence of that code.
+type codedError struct {
+	err  error
+	code string
+}
+
 // why says what became of it.
 func (s *saver) why(err error) string {
-	for _, one := range []struct {
-		err  error
-		code string
-	}{
+	for _, one := range append(systemErrors, []codedError{
 		{syscall.ENOSPC, "export.full"}, {syscall.EISDIR, "export.folder"}, {syscall.EROFS, "export.forbidden"}, {fs.ErrPermission, "export.forbidden"}, {fs.ErrNotExist, "export.missing"},
-	} {
+	}...) {
 		if errors.Is(err, one.err) {
 			return s.w.say("export.failed", "text", s.w.say(one.code))
 		}
@@ -208,20 +211,11 @@ func (s *saver) close() {
 // whole is the path that a person means: "~" is the home folder, and what begins nowhere begins where downloads go.
 func whole(path string) string {
 	path = strings.TrimSpace(path)
-	if home, err := os.UserHomeDir(); err == nil && (path == "~" || strings.HasPrefix(path, "~/")) {
+	if home, err := os.UserHomeDir(); err == nil && (path == "~" || len(path) > 1 && path[0] == '~' && os.IsPathSeparator(path[1])) {
 		return filepath.Join(home, path[1:])
 	}
 	if !filepath.IsAbs(path) {
 		return filepath.Join(downloads(), path)
 	}
 	return filepath.Clean(path)
-}
-
-// brief is a path as people write it: what is told of it has little room.
-func brief(path string) string {
-	home, err := os.UserHomeDir()
-	if rest, within := strings.CutPrefix(path, home+string(filepath.Separator)); err == nil && within && home != "" {
-		return "~" + string(filepath.Separator) + rest
-	}
-	return path
 }

@@ -76,6 +76,25 @@ func paletteOf(v fyne.ThemeVariant) *palette {
 	return &light
 }
 
+// palette is the one of a contrast theme, nil where there is none. States differ by their shapes and their words only.
+func (c contrast) palette() *palette {
+	if !c.on {
+		return nil
+	}
+	mix := func(part float64) color.NRGBA { // some of the text's colour on the ground
+		one := func(a, b uint8) uint8 { return uint8(float64(a) + part*(float64(b)-float64(a))) }
+		return color.NRGBA{one(c.ground.R, c.text.R), one(c.ground.G, c.text.G), one(c.ground.B, c.text.B), 0xff}
+	}
+	p := &palette{
+		background: c.ground, surface: c.ground, sunken: mix(0.12), line: c.text, edge: c.text,
+		text: c.text, muted: c.text, accent: c.link, onAccent: c.ground, shade: color.NRGBA{c.ground.R, c.ground.G, c.ground.B, 0x8c}, calm: mix(0.3),
+	}
+	for i := range p.tones {
+		p.tones[i] = tone{ink: c.text, tint: c.ground, solid: c.text}
+	}
+	return p
+}
+
 func (p *palette) tone(k ui.Look) tone {
 	if int(k) < len(p.tones) {
 		return p.tones[k]
@@ -85,10 +104,15 @@ func (p *palette) tone(k ui.Look) tone {
 
 // look gives Fyne's own widgets (fields, menu, scroll bars) the colours and sizes of the palette. Everything else in the
 // window is drawn from the palette itself.
-type look struct{}
+type look struct {
+	high *palette // in place of the variant's; nil: none
+}
 
-func (look) Color(name fyne.ThemeColorName, v fyne.ThemeVariant) color.Color {
-	p := paletteOf(v)
+func (l look) Color(name fyne.ThemeColorName, v fyne.ThemeVariant) color.Color {
+	p := l.high
+	if p == nil {
+		p = paletteOf(v)
+	}
 	switch name {
 	case theme.ColorNameBackground, theme.ColorNameInputBackground, theme.ColorNameMenuBackground, theme.ColorNameOverlayBackground:
 		return p.surface

@@ -55,7 +55,9 @@ type Window struct {
 	menu     *menu
 	hotkeys  fyne.ShortcutHandler
 	comfort  comfort
-	ownScale bool // a person has set Fyne's scale
+	fine     int      // what fineness last said
+	high     *palette // that of a contrast theme; nil: none
+	ownScale bool     // a person has set Fyne's scale
 	rester   rester
 	early    bool // nothing has been seen yet; what the first picture can do without waits
 	noticeAt int  // counts notices, so that an old timer does not clear a new one
@@ -122,13 +124,15 @@ const tidyAfter = 3 * time.Second
 // leastSize is how small the window can be made.
 var leastSize = fyne.NewSize(320, 240)
 
-// Run shows the window and returns when it was closed or ctx has ended. Each line "raise" from commands brings it to the
-// front, "look" has it ask for the settings now; the end of commands means nothing.
+// Run shows the window and returns when it was closed or ctx has ended; false: there is none, for the display has no OpenGL.
+// Each line "raise" from commands brings it to the front, "look" has it ask for the settings now, "quit" ends it; the end of
+// commands means nothing.
 //
 // The first picture is what a click waits for. So what takes a while is done at once: the display is reached, OpenGL makes
 // its context, the fonts are read, the resident is asked, and the desktop, how large texts are to be.
-func (w *Window) Run(ctx context.Context, commands io.Reader) {
+func (w *Window) Run(ctx context.Context, commands io.Reader) (shown bool) {
 	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	w.ctx = ctx
 	fonts, heard := make(chan struct{}), make(chan comfort, 1)
 	go func() {
@@ -170,14 +174,21 @@ func (w *Window) Run(ctx context.Context, commands io.Reader) {
 	}
 	late.Stop()
 	w.early = true
-	if s := w.show(fonts); s != nil { // else there is no display to show it on, which ends the program
-		w.do(func() {
-			w.early = false
-			w.list.arrange()
-		})
-		w.wg.Go(func() { w.loop(ctx, s) })
-		w.wg.Go(func() { w.rester.run(ctx, w.busy) })
+	w.rester.turned = w.refine
+	s := w.show(fonts)
+	if s == nil {
+		cancel()
+		w.wg.Wait()
+		return false
 	}
+	w.settle()
+	w.fine = w.fineness()
+	w.do(func() {
+		w.early = false
+		w.list.arrange()
+	})
+	w.wg.Go(func() { w.loop(ctx, s) })
+	w.wg.Go(func() { w.rester.run(ctx, w.busy) })
 	if commands != nil {
 		go w.obey(commands) // ends with the program: a pipe cannot be asked to stop waiting
 	}
@@ -188,6 +199,7 @@ func (w *Window) Run(ctx context.Context, commands io.Reader) {
 	stop()
 	cancel()
 	w.wg.Wait()
+	return true
 }
 
 // obey does what commands say. What it does not know is of a newer resident.
@@ -196,11 +208,18 @@ func (w *Window) obey(commands io.Reader) {
 	for lines.Scan() {
 		switch strings.TrimSpace(lines.Text()) {
 		case "raise":
-			w.do(func() { w.win.Show(); w.win.RequestFocus() })
+			w.do(w.raise)
 		case "look":
 			nudge(w.model.poll)
+		case "quit":
+			w.do(w.app.Quit)
 		}
 	}
+}
+
+func (w *Window) toFront() {
+	w.win.Show()
+	w.win.RequestFocus()
 }
 
 // loop draws whenever something is to be seen that is not there yet, last being what is there. It sleeps while nothing
@@ -246,6 +265,9 @@ func (w *Window) say(code string, pairs ...string) string { return w.lang.Say(co
 func (w *Window) palette() *palette {
 	if w.fixed != nil {
 		return w.fixed
+	}
+	if w.high != nil {
+		return w.high
 	}
 	return paletteOf(w.app.Settings().ThemeVariant())
 }

@@ -1166,10 +1166,15 @@ func TestTheScaleIsRound(t *testing.T) {
 
 // Contrast after WCAG 2: 4.5 for text, 3 for what is drawn.
 func TestContrast(t *testing.T) {
-	for name, p := range map[string]*palette{"light": &light, "dark": &dark} {
+	for name, p := range map[string]*palette{
+		"light": &light, "dark": &dark,
+		// As Windows 11 has them: Night sky, Desert.
+		"contrast, dark":  contrast{true, rgb(0x000000), rgb(0xFFFFFF), rgb(0x8080FF)}.palette(),
+		"contrast, light": contrast{true, rgb(0xFFFAEF), rgb(0x3D3D3D), rgb(0x1C5E75)}.palette(),
+	} {
 		grounds := map[string]color.NRGBA{"background": p.background, "surface": p.surface, "sunken": p.sunken}
 		check := func(what string, a, b color.NRGBA, least float64) {
-			if got := contrast(a, b); got < least {
+			if got := contrastOf(a, b); got < least {
 				t.Errorf("%s: %s has %.2f, want %.1f", name, what, got, least)
 			}
 		}
@@ -1194,7 +1199,7 @@ func TestContrast(t *testing.T) {
 	}
 }
 
-func contrast(a, b color.NRGBA) float64 {
+func contrastOf(a, b color.NRGBA) float64 {
 	luminance := func(c color.NRGBA) float64 {
 		f := func(v uint8) float64 {
 			s := float64(v) / 255
