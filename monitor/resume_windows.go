@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"unsafe"
 
@@ -55,13 +56,16 @@ func watchResume(ctx context.Context, resumed func()) {
 		defer powerMu.Unlock()
 		delete(powerSubscribers, who)
 	}()
-	// DEVICE_NOTIFY_SUBSCRIBE_PARAMETERS
-	recipient := struct{ callback, context uintptr }{powerCallback(), who}
+	// DEVICE_NOTIFY_SUBSCRIBE_PARAMETERS; whether the system keeps a copy is not documented, so it stays where it is.
+	recipient := &struct{ callback, context uintptr }{powerCallback(), who}
+	var pin runtime.Pinner
+	pin.Pin(recipient)
+	defer pin.Unpin()
 	var handle uintptr
-	if code, _, _ := powerRegister.Call(deviceNotifyCallback, uintptr(unsafe.Pointer(&recipient)), uintptr(unsafe.Pointer(&handle))); code != 0 {
+	if code, _, _ := powerRegister.Call(deviceNotifyCallback, uintptr(unsafe.Pointer(recipient)), uintptr(unsafe.Pointer(&handle))); uint32(code) != 0 {
 		return
 	}
-	defer func() { _, _, _ = powerUnregister.Call(handle) }()
+	defer func() { _, _, _ = powerUnregister.Call(handle) }() // it returns when no call is under way
 	for {
 		select {
 		case <-ctx.Done():

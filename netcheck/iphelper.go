@@ -21,26 +21,37 @@ type ipHelper struct {
 	bestIface   func(dst netip.Addr) (int, error)
 	neighbour   func(index int, ip netip.Addr) (uint32, error) // its state; errNoNeighbour when there is no entry
 	nameServers func() []netip.Addr
+	switchedOff func() []offRow // devices that a person has disabled
+}
+
+// An offRow is a network adapter whose device is disabled, as in the control panel. Windows may list no interface for it.
+type offRow struct {
+	name     string // the alias of its interface
+	hardware bool
 }
 
 // An ifRow is what MIB_IF_ROW2 says of an interface, as far as it is needed.
 type ifRow struct {
 	index  int
-	name   string // its alias: "Ethernet", "Wi-Fi"
-	typ    uint32 // ifType_...
-	medium uint32 // NDIS_PHYSICAL_MEDIUM
-	flags  uint8  // ifFlag_...
-	oper   uint32 // ifOper_...
-	admin  uint32 // NET_IF_ADMIN_STATUS: 1 up, 2 down, 3 testing
-	media  uint32 // NET_IF_MEDIA_CONNECT_STATE: 0 not known, 1 connected, 2 disconnected
+	name   string  // its alias: "Ethernet", "Wi-Fi"
+	mac    [8]byte // its address on the link; zero none
+	typ    uint32  // ifType_...
+	medium uint32  // NDIS_PHYSICAL_MEDIUM
+	flags  uint8   // ifFlag_...
+	oper   uint32  // ifOper_...
+	admin  uint32  // NET_IF_ADMIN_STATUS: 1 up, 2 down, 3 testing
+	media  uint32  // NET_IF_MEDIA_CONNECT_STATE: 0 not known, 1 connected, 2 disconnected
 }
 
 // Numbers of ipifcons.h, ifdef.h and netioapi.h.
 const (
+	ifTypeEthernet = 6
 	ifTypePPP      = 23
 	ifTypeLoopback = 24
 	ifTypeVirtual  = 53 // WireGuard, OpenVPN's wintun
 	ifTypeTunnel   = 131
+	ifTypeWWAN     = 243 // mobile broadband
+	ifTypeWWAN2    = 244
 
 	ifFlagHardware  = 1 << 0
 	ifFlagFilter    = 1 << 1
@@ -286,11 +297,15 @@ func (h *ipHelper) judge(w Way) LinkState {
 	row, err := h.iface(w.Index)
 	switch {
 	case errors.Is(err, errNoInterface):
-		return LinkGone
+		return h.gone(w.Interface)
 	case err != nil:
 		return LinkUnknown
 	}
-	if s := row.state(); s != LinkWhole {
+	switch s := row.state(); s {
+	case LinkWhole:
+	case LinkGone:
+		return h.gone(row.name)
+	default:
 		return s
 	}
 	addrs, err := h.addrs()
@@ -325,6 +340,31 @@ func (h *ipHelper) judge(w Way) LinkState {
 	}
 	return h.judgeRoute(w, addrs)
 }
+
+// gone tells an adapter that a person has disabled from one that was pulled out: of both the interface may be gone.
+func (h *ipHelper) gone(name string) LinkState {
+	if name != "" && slices.ContainsFunc(h.switchedOff(), func(o offRow) bool { return o.name == name }) {
+		return LinkDisabled
+	}
+	return LinkGone
+}
+
+// withSwitchedOff adds hardware that a person has disabled, and of which no interface is listed or only what is left of one.
+func (h *ipHelper) withSwitchedOff(rows []ifRow) []ifRow {
+	for i, o := range h.switchedOff() {
+		listed := slices.IndexFunc(rows, func(r ifRow) bool { return r.name == o.name })
+		switch {
+		case listed >= 0 && rows[listed].state() == LinkGone:
+			rows[listed].admin = ifAdminDown
+		case listed < 0 && o.hardware:
+			rows = append(rows, ifRow{index: noIndex + i, name: o.name, typ: ifTypeEthernet, flags: ifFlagHardware | ifFlagConnector, oper: ifOperNotPresent, admin: ifAdminDown})
+		}
+	}
+	return rows
+}
+
+// noIndex and what is above it is no interface's.
+const noIndex = 1 << 30
 
 // judgeRoute says whether the way's route is still there, and still the one that is preferred.
 func (h *ipHelper) judgeRoute(w Way, addrs []addrRow) LinkState {
@@ -387,7 +427,7 @@ func (h *ipHelper) neighbourOf(w Way) NeighbourState {
 		return NeighbourUnknown
 	}
 	switch row.typ {
-	case ifTypePPP, ifTypeLoopback, ifTypeVirtual, ifTypeTunnel:
+	case ifTypePPP, ifTypeLoopback, ifTypeVirtual, ifTypeTunnel, ifTypeWWAN, ifTypeWWAN2:
 		return NeighbourUnknown // nobody is asked for a hardware address there
 	}
 	state, err := h.neighbour(w.Index, hop)
@@ -421,7 +461,7 @@ func (h *ipHelper) explain(dst netip.Addr) (otherDisabled, otherNoCarrier, other
 	}
 	dst = dst.Unmap()
 	var counts []suspect
-	for _, r := range adapters(rows) {
+	for _, r := range adapters(h.withSwitchedOff(rows), addrs) {
 		s := suspect{index: r.index, name: r.name, hardware: r.flags&ifFlagHardware != 0}
 		state := r.state()
 		s.up, s.carrier = state != LinkDisabled, state == LinkWhole
@@ -450,8 +490,9 @@ func (h *ipHelper) explain(dst netip.Addr) (otherDisabled, otherNoCarrier, other
 // adapters are the interfaces that could carry a destination beyond this computer. A virtual adapter, of Hyper-V, VMware,
 // VirtualBox or a VPN, is no hardware; it counts only where there is no hardware at all, and the filters and queues that
 // Windows lists for each adapter never do. Of hardware without a connector, as what a Wi-Fi adapter pretends to be for
-// Wi-Fi Direct, nothing is said while there is some that has one.
-func adapters(rows []ifRow) []ifRow {
+// Wi-Fi Direct, nothing is said while there is some that has one. Hardware that serves a virtual switch, a bridge or a team
+// has no addresses: these went to an adapter with the same address on the link, which counts in its place.
+func adapters(rows []ifRow, addrs []addrRow) []ifRow {
 	pick := func(want uint8) (out []ifRow) {
 		for _, r := range rows {
 			if r.flags&ifFlagFilter == 0 && r.flags&want == want && r.typ != ifTypeLoopback && r.typ != ifTypeTunnel && r.state() != LinkGone {
@@ -462,10 +503,29 @@ func adapters(rows []ifRow) []ifRow {
 	}
 	for _, want := range [...]uint8{ifFlagHardware | ifFlagConnector, ifFlagHardware, 0} {
 		if out := pick(want); len(out) > 0 {
+			for i, r := range out {
+				out[i] = standIn(r, rows, addrs)
+			}
 			return out
 		}
 	}
 	return nil
+}
+
+// standIn is the adapter that has the addresses in the place of r; r itself mostly.
+func standIn(r ifRow, rows []ifRow, addrs []addrRow) ifRow {
+	holds := func(index int) bool {
+		return slices.ContainsFunc(addrs, func(a addrRow) bool { return a.index == index && a.usable() })
+	}
+	if r.mac == [8]byte{} || r.state() != LinkWhole || holds(r.index) {
+		return r
+	}
+	for _, o := range rows {
+		if o.mac == r.mac && o.index != r.index && o.flags&(ifFlagFilter|ifFlagHardware) == 0 && o.typ != ifTypeTunnel && o.state() == LinkWhole && holds(o.index) {
+			return o
+		}
+	}
+	return r
 }
 
 // nameServer is NameServer.

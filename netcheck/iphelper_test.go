@@ -16,6 +16,7 @@ type box struct {
 	routes     []routeRow
 	metrics    map[int]uint32
 	neighbours map[string]uint32
+	off        []offRow
 	fail       string // the question that cannot be asked
 }
 
@@ -52,6 +53,7 @@ func (b *box) helper(old bool) *ipHelper {
 			return 0, errNoNeighbour
 		},
 		nameServers: func() []netip.Addr { return nil },
+		switchedOff: func() []offRow { return b.off },
 	}
 	h.best = func(netip.Addr, int) (routeRow, netip.Addr, error) { return routeRow{}, netip.Addr{}, ErrUnsupported }
 	if !old {
@@ -290,6 +292,10 @@ func TestHelperJudge(t *testing.T) {
 		{"no way known", Way{}, func(*box) {}, LinkUnknown},
 		{"the adapter was pulled out", way, func(b *box) { b.ifaces = slices.Delete(b.ifaces, 1, 2) }, LinkGone},
 		{"the adapter was pulled out, and is still listed", way, ethernet(func(r *ifRow) { r.oper = ifOperNotPresent }), LinkGone},
+		{"switched off, and listed no more", way, func(b *box) { b.ifaces = slices.Delete(b.ifaces, 1, 2); b.off = []offRow{{"Ethernet", true}} }, LinkDisabled},
+		{"switched off, what is listed says only that it is not there", way, func(b *box) { b.ifaces[1].oper = ifOperNotPresent; b.off = []offRow{{"Ethernet", true}} }, LinkDisabled},
+		{"pulled out, and another is switched off", way, func(b *box) { b.ifaces = slices.Delete(b.ifaces, 1, 2); b.off = []offRow{{"Ethernet 2", true}} }, LinkGone},
+		{"enabled again: the device is there, the interface has another number", way, func(b *box) { b.ifaces[1].index = 9 }, LinkGone},
 		{"switched off", way, ethernet(func(r *ifRow) { r.admin, r.oper = ifAdminDown, down }), LinkDisabled},
 		{"switched off, its device not started", way, ethernet(func(r *ifRow) { r.admin, r.oper = ifAdminDown, ifOperNotPresent }), LinkDisabled},
 		{"cable out", way, ethernet(func(r *ifRow) { r.oper, r.media, r.flags = down, 2, r.flags|ifFlagNoMedia }), LinkNoCarrier},
@@ -383,6 +389,33 @@ func TestHelperExplain(t *testing.T) {
 		{"cable out, Wi-Fi works", func(b *box) { wifi(b); cut(b, 1) }, "", "", ""},
 		{"no lease", func(b *box) { b.addrs[2].ip = ip("169.254.3.3") }, "", "Wi-Fi", "Ethernet"},
 		{"pulled out", func(b *box) { b.ifaces[1].oper = ifOperNotPresent }, "", "Wi-Fi", ""},
+		{"switched off and listed no more, virtual ones are up", func(b *box) {
+			off(b, 1)
+			b.ifaces = slices.Delete(b.ifaces, 1, 2)
+			b.off = []offRow{{"Ethernet", true}, {"TAP", false}}
+		}, "Ethernet", "Wi-Fi", ""},
+		{"switched off, what is listed says only that it is not there", func(b *box) {
+			off(b, 1)
+			b.ifaces[1].admin = 1
+			b.off = []offRow{{"Ethernet", true}}
+		}, "Ethernet", "Wi-Fi", ""},
+		{"a spare adapter is switched off, the other works", func(b *box) { b.off = []offRow{{"Ethernet 2", true}} }, "", "", ""},
+		{"a VPN's adapter is switched off", func(b *box) { cut(b, 1); b.off = []offRow{{"TAP", false}} }, "", "Ethernet", ""},
+		{"the address went to a Hyper-V switch", func(b *box) {
+			b.ifaces[1].mac, b.ifaces[6].mac, b.ifaces[2].mac = [8]byte{2, 0, 0x5e, 0x10, 0, 1}, [8]byte{2, 0, 0x5e, 0x10, 0, 1}, [8]byte{2, 0, 0x5e, 0x10, 0, 1}
+			b.addrs = slices.Delete(b.addrs, 2, 5)
+			b.addrs = append(b.addrs, address4(20, "192.0.2.10/24"))
+		}, "", "", ""},
+		{"the address went to a Hyper-V switch, and the cable is out", func(b *box) {
+			b.ifaces[1].mac, b.ifaces[6].mac = [8]byte{2, 0, 0x5e, 0x10, 0, 1}, [8]byte{2, 0, 0x5e, 0x10, 0, 1}
+			b.addrs = slices.Delete(b.addrs, 2, 5)
+			cut(b, 1)
+			b.ifaces[6].oper, b.ifaces[6].media = down, 2
+		}, "", "Ethernet", ""},
+		{"a virtual machine's adapter with an address of its own does not stand in", func(b *box) {
+			b.ifaces[1].mac, b.ifaces[6].mac = [8]byte{2, 0, 0x5e, 0x10, 0, 1}, [8]byte{2, 0, 0x5e, 0x10, 0, 2}
+			b.addrs = slices.Delete(b.addrs, 2, 5)
+		}, "", "Wi-Fi", "Ethernet"},
 		{"both switched off", func(b *box) { off(b, 3); off(b, 1) }, "Ethernet", "", ""},
 		{"nothing but virtual adapters", func(b *box) {
 			b.ifaces = b.ifaces[6:]

@@ -48,7 +48,7 @@ func answer(name string, e windows.Errno) error {
 // helper asks this computer.
 var helper = &ipHelper{
 	iface: readIface, ifaces: readIfaces, addrs: readAddrs, routes: readRoutes, metric: readMetric,
-	best: bestRoute, bestIface: bestIface, neighbour: readNeighbour, nameServers: readNameServers,
+	best: bestRoute, bestIface: bestIface, neighbour: readNeighbour, nameServers: readNameServers, switchedOff: readSwitchedOff,
 }
 
 func readIface(index int) (ifRow, error) {
@@ -61,15 +61,22 @@ func readIface(index int) (ifRow, error) {
 }
 
 func ifRowOf(r *windows.MibIfRow2) ifRow {
-	return ifRow{
-		index: int(r.InterfaceIndex), name: windows.UTF16ToString(r.Alias[:]), typ: r.Type, medium: r.PhysicalMediumType,
+	row := ifRow{
+		index: int(r.InterfaceIndex), name: windows.UTF16ToString(r.Alias[:]),
+		typ: r.Type, medium: r.PhysicalMediumType,
 		flags: r.InterfaceAndOperStatusFlags, oper: r.OperStatus, admin: r.AdminStatus, media: r.MediaConnectState,
 	}
+	copy(row.mac[:], r.PhysicalAddress[:min(int(r.PhysicalAddressLength), len(r.PhysicalAddress))])
+	return row
 }
 
 func readIfaces() ([]ifRow, error) {
 	var t *windows.MibIfTable2
-	if err := windows.GetIfTable2Ex(windows.MibIfTableNormalWithoutStatistics, &t); err != nil {
+	err := windows.GetIfTable2Ex(windows.MibIfTableNormalWithoutStatistics, &t)
+	if errors.Is(err, windows.ERROR_INVALID_PARAMETER) { // before Windows 10 1703
+		err = windows.GetIfTable2Ex(windows.MibIfTableNormal, &t)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("GetIfTable2Ex: %w", err)
 	}
 	defer windows.FreeMibTable(unsafe.Pointer(t))

@@ -6,34 +6,79 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
 )
 
-// The sizes of what is read, from netioapi.h, as 64-bit programs see it.
-func TestSizes(t *testing.T) {
+// What is read lies where the headers have it: as gcc 12 for x86_64-w64-mingw32 prints sizeof and offsetof of netioapi.h,
+// ws2ipdef.h, ipexport.h and mstcpip.h (mingw-w64 10.0, _WIN32_WINNT 0x0a00).
+func TestLayout(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) != 8 {
-		t.Skip("of a program for 32 bits they differ")
+		t.Skip("of a program for 32 bits it differs")
 	}
+	var (
+		ifr windows.MibIfRow2
+		adr windows.MibUnicastIpAddressRow
+		fwd windows.MibIpForwardRow2
+		ipi windows.MibIpInterfaceRow
+		net netRow
+		opt echoOptions
+		rto tcpInitialRTO
+	)
 	for _, s := range [...]struct {
 		name      string
 		got, want uintptr
 	}{
-		{"MIB_IF_ROW2", unsafe.Sizeof(windows.MibIfRow2{}), 1352},
-		{"MIB_IPFORWARD_ROW2", unsafe.Sizeof(windows.MibIpForwardRow2{}), 104},
-		{"MIB_UNICASTIPADDRESS_ROW", unsafe.Sizeof(windows.MibUnicastIpAddressRow{}), 80},
-		{"MIB_IPINTERFACE_ROW, to the metric", unsafe.Offsetof(windows.MibIpInterfaceRow{}.Metric), 148},
-		{"MIB_IPNET_ROW2", unsafe.Sizeof(netRow{}), 88},
-		{"IP_OPTION_INFORMATION", unsafe.Sizeof(echoOptions{}), 16},
-		{"TCP_INITIAL_RTO_PARAMETERS", unsafe.Sizeof(tcpInitialRTO{}), 4},
+		{"MIB_IF_ROW2", unsafe.Sizeof(ifr), 1352},
+		{"MIB_IF_ROW2.InterfaceIndex", unsafe.Offsetof(ifr.InterfaceIndex), 8},
+		{"MIB_IF_ROW2.Alias", unsafe.Offsetof(ifr.Alias), 28},
+		{"MIB_IF_ROW2.Type", unsafe.Offsetof(ifr.Type), 1128},
+		{"MIB_IF_ROW2.PhysicalMediumType", unsafe.Offsetof(ifr.PhysicalMediumType), 1140},
+		{"MIB_IF_ROW2.InterfaceAndOperStatusFlags", unsafe.Offsetof(ifr.InterfaceAndOperStatusFlags), 1152},
+		{"MIB_IF_ROW2.OperStatus", unsafe.Offsetof(ifr.OperStatus), 1156},
+		{"MIB_IF_ROW2.AdminStatus", unsafe.Offsetof(ifr.AdminStatus), 1160},
+		{"MIB_IF_ROW2.MediaConnectState", unsafe.Offsetof(ifr.MediaConnectState), 1164},
+		{"MIB_IF_ROW2.TransmitLinkSpeed", unsafe.Offsetof(ifr.TransmitLinkSpeed), 1192},
+		{"MIB_IF_TABLE2.Table", unsafe.Offsetof(windows.MibIfTable2{}.Table), 8},
+		{"MIB_UNICASTIPADDRESS_ROW", unsafe.Sizeof(adr), 80},
+		{"MIB_UNICASTIPADDRESS_ROW.InterfaceIndex", unsafe.Offsetof(adr.InterfaceIndex), 40},
+		{"MIB_UNICASTIPADDRESS_ROW.OnLinkPrefixLength", unsafe.Offsetof(adr.OnLinkPrefixLength), 60},
+		{"MIB_UNICASTIPADDRESS_ROW.SkipAsSource", unsafe.Offsetof(adr.SkipAsSource), 61},
+		{"MIB_UNICASTIPADDRESS_ROW.DadState", unsafe.Offsetof(adr.DadState), 64},
+		{"MIB_UNICASTIPADDRESS_TABLE.Table", unsafe.Offsetof(windows.MibUnicastIpAddressTable{}.Table), 8},
+		{"MIB_IPFORWARD_ROW2", unsafe.Sizeof(fwd), 104},
+		{"MIB_IPFORWARD_ROW2.InterfaceIndex", unsafe.Offsetof(fwd.InterfaceIndex), 8},
+		{"MIB_IPFORWARD_ROW2.DestinationPrefix", unsafe.Offsetof(fwd.DestinationPrefix), 12},
+		{"IP_ADDRESS_PREFIX.PrefixLength", unsafe.Offsetof(fwd.DestinationPrefix.PrefixLength), 28},
+		{"MIB_IPFORWARD_ROW2.NextHop", unsafe.Offsetof(fwd.NextHop), 44},
+		{"MIB_IPFORWARD_ROW2.Metric", unsafe.Offsetof(fwd.Metric), 84},
+		{"MIB_IPFORWARD_TABLE2.Table", unsafe.Offsetof(windows.MibIpForwardTable2{}.Table), 8},
+		{"MIB_IPINTERFACE_ROW.InterfaceIndex", unsafe.Offsetof(ipi.InterfaceIndex), 16},
+		{"MIB_IPINTERFACE_ROW.Metric", unsafe.Offsetof(ipi.Metric), 148},
+		{"MIB_IPNET_ROW2", unsafe.Sizeof(net), 88},
+		{"MIB_IPNET_ROW2.InterfaceIndex", unsafe.Offsetof(net.index), 28},
+		{"MIB_IPNET_ROW2.InterfaceLuid", unsafe.Offsetof(net.luid), 32},
+		{"MIB_IPNET_ROW2.PhysicalAddressLength", unsafe.Offsetof(net.physicalLength), 72},
+		{"MIB_IPNET_ROW2.State", unsafe.Offsetof(net.state), 76},
+		{"MIB_IPNET_ROW2.Flags", unsafe.Offsetof(net.flags), 80},
+		{"SOCKADDR_INET", sockaddrSize, 28},
+		{"IP_OPTION_INFORMATION", unsafe.Sizeof(opt), 16},
+		{"IP_OPTION_INFORMATION.OptionsData", unsafe.Offsetof(opt.data), 8},
+		{"TCP_INITIAL_RTO_PARAMETERS", unsafe.Sizeof(rto), 4},
+		{"TCP_INITIAL_RTO_PARAMETERS.MaxSynRetransmissions", unsafe.Offsetof(rto.max), 2},
 	} {
 		if s.got != s.want {
-			t.Errorf("%s: %d bytes, want %d", s.name, s.got, s.want)
+			t.Errorf("%s: %d, want %d", s.name, s.got, s.want)
 		}
+	}
+	if got := unsafe.Sizeof(ipi); got < 168 { // x/sys has eight bytes more at its end, which Windows leaves alone
+		t.Errorf("MIB_IPINTERFACE_ROW: %d, want 168 at least", got)
 	}
 }
 
@@ -324,5 +369,48 @@ func BenchmarkReads(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Devices that are disabled are found by the names of their connections. Keys are written under wine only, whose Windows is
+// thrown away.
+func TestSwitchedOff(t *testing.T) {
+	t.Logf("disabled here: %+v", readSwitchedOff())
+	for device, want := range map[string]bool{
+		`PCI\VEN_8086&DEV_15F3\3&11583659&0&FE`: true, `USB\VID_0BDA&PID_8153\000001`: true, `VMBUS\{F8615163}\1`: true,
+		`ROOT\VMS_MP\0000`: false, `SWD\WIREGUARD\{ABC}`: false, `root\net\0000`: false, `BTH\MS_BTHPAN\6&1`: false,
+	} {
+		if got := isHardware(device); got != want {
+			t.Errorf("%s is hardware: %v", device, got)
+		}
+	}
+	if isDisabled(`PCI\NOBODY\HAS\THIS`) || isDisabled("a\x00b") {
+		t.Error("a device that is not there is disabled")
+	}
+	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() != nil {
+		t.Skip("this is a real Windows: nothing is written")
+	}
+	add := func(id string, values map[string]string) {
+		t.Helper()
+		k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, networkAdapters+`\`+id, registry.ALL_ACCESS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		for name, v := range values {
+			if err := k.SetStringValue(name, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	add("Descriptions", nil)
+	add(`{1}\Connection`, map[string]string{"Name": "Ethernet", "PnpInstanceID": `PCI\ONE`})
+	add(`{2}\Connection`, map[string]string{"Name": "Wi-Fi", "PnpInstanceID": `PCI\TWO`})
+	add(`{3}\Connection`, map[string]string{"Name": "TAP", "PnpInstanceID": `ROOT\NET\0000`})
+	add(`{4}\Connection`, map[string]string{"Name": "from an older driver"})
+	off := switchedOffBy(func(device string) bool { return device != `PCI\TWO` })
+	slices.SortFunc(off, func(a, b offRow) int { return strings.Compare(a.name, b.name) })
+	if want := []offRow{{"Ethernet", true}, {"TAP", false}}; !slices.Equal(off, want) {
+		t.Errorf("got %+v, want %+v", off, want)
 	}
 }

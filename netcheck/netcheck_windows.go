@@ -13,8 +13,8 @@ func Egress(dst netip.Addr) (Way, error) { return helper.egress(dst) }
 
 // Judge says whether the way that a session was opened on is still whole. It asks by interface index, nearest hop first:
 // the interface, its administrative state, its carrier, the source address, the route. What could not be asked is
-// LinkUnknown. Nothing is sent. An adapter that was switched off (ncpa.cpl, Disable-NetAdapter) is LinkDisabled while Windows
-// lists it, and LinkGone when it does not.
+// LinkUnknown. Nothing is sent. An adapter that was switched off (ncpa.cpl, Disable-NetAdapter) is LinkDisabled, and one that
+// was pulled out LinkGone: where Windows lists neither, their devices are asked.
 //
 // When packets to the destination would leave by another interface, and the route by the way's own is still there, the
 // state is LinkMoved, else LinkNoRoute: a route by a virtual machine's adapter proves nothing about this session.
@@ -51,9 +51,9 @@ func NameServer() netip.Addr { return helper.nameServer() }
 // changed, never what; the first news of a kind is handed on at once, what follows within 100 ms as one.
 //
 // Windows' notifications only wake it: it reads again what is borne (Bear) and how what is heeded (Heed) would be reached,
-// and compares. Beneath them it reads once a second while a session is borne; where a subscription never speaks, every
-// 100 ms the interfaces and every 500 ms addresses and routes, so that breaks of these are told that much later. There is
-// no news of neighbours. All methods may be called from any goroutine.
+// and compares. Beneath them it reads the interfaces that are borne once a second, addresses and routes every five; where a
+// subscription never speaks, as it does once when it is made, every 100 ms and every 500 ms, so that breaks of these are told
+// that much later. There is no news of neighbours. All methods may be called from any goroutine.
 type Watcher struct{ *rereader }
 
 // NewWatcher makes a Watcher; a nil logger logs nothing. It hears nothing until Run.

@@ -16,8 +16,10 @@ const (
 	lookEvery = 100 * time.Millisecond
 	// readEvery is the pace of addresses and routes there: they are read whole, and there may be thousands of routes.
 	readEvery = 500 * time.Millisecond
-	// readBeneath is the pace at which all is read beneath news that is heard, in case some never comes.
-	readBeneath = time.Second
+	// readBeneath is the pace of interfaces that bear a session beneath news that is heard, in case some never comes, and
+	// readAllBeneath of all the rest.
+	readBeneath    = time.Second
+	readAllBeneath = 5 * time.Second
 )
 
 // newsKinds is how many subscriptions a rereader's news comes by: of interfaces, of addresses, of routes.
@@ -151,7 +153,7 @@ func (w *rereader) pace(borne, heeded int) time.Duration {
 // whole is how old addresses and routes may become before a look is one at all.
 func (w *rereader) whole() time.Duration {
 	if w.hears() {
-		return 0
+		return readAllBeneath - readBeneath/2
 	}
 	return readEvery - lookEvery/2
 }

@@ -179,6 +179,19 @@ func TestRereaderDoubtsTheSilent(t *testing.T) {
 		if took := l.next(ethernet); took > readBeneath || took < 2*lookEvery {
 			t.Errorf("seen after %v, beneath news that is heard", took)
 		}
+		l.change(func(b *box) { b.routes[0].hop = ip("192.0.2.254") })
+		if took := l.next(all); took > readAllBeneath+readBeneath || took < 2*readEvery {
+			t.Errorf("a route: seen after %v, beneath news that is heard", took)
+		}
+		l.mu.Lock()
+		clear(l.reads)
+		l.mu.Unlock()
+		l.quiet(time.Minute)
+		l.mu.Lock()
+		if l.reads["iface"] > 61 || l.reads["addrs"] > 13 || l.reads["routes"] > 13 || l.reads["iface"] < 59 || l.reads["addrs"] < 11 {
+			t.Errorf("a quiet minute: %v", l.reads)
+		}
+		l.mu.Unlock()
 		l.end()
 	})
 }

@@ -476,7 +476,10 @@ func short(c netcheck.Cause, l Lang) string {
 }
 
 // wireless goes by the names that udev and the kernel give wireless adapters: wlan0, wlp3s0, wlx0011….
-func wireless(name string) bool { return strings.HasPrefix(name, "wl") }
+func wireless(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasPrefix(name, "wl") || strings.HasPrefix(name, "wi-fi") || strings.HasPrefix(name, "无线")
+}
 
 // interfaceOf returns the first name that is known, else words for it.
 func interfaceOf(name, other string, l Lang) string {
