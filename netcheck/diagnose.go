@@ -15,6 +15,9 @@ import (
 // either: without any answer from or beyond the gateway the path is never blamed. Behind a proxy a session whose answer
 // is still Asked holds back what silence there would say.
 func Diagnose(f Facts) Verdict {
+	if f.FreshErrno == wsaENETUNREACH && f.Link == LinkWhole {
+		f.FreshErrno = wsaEHOSTUNREACH // Windows has one number for "no route" and for a router that says so
+	}
 	f.FreshErrno = posix(f.FreshErrno)
 	if f.Fresh == Unreachable && f.FreshErrno == syscall.ETIMEDOUT { // silence by another name
 		f.Fresh, f.FreshErrno = Silent, 0
