@@ -10,6 +10,8 @@ export GO
 
 # How often make lab makes each break.
 RUNS ?= 1
+# Whose program make bench and make lab measure: linux, windows (under wine), or both beside each other.
+SYSTEM ?= both
 
 LDFLAGS := -s -w -X main.version=$(shell scripts/version)
 
@@ -27,7 +29,7 @@ help:
 	@echo 'make deb          build packages for Debian and Ubuntu into dist/'
 	@echo 'make deb-test     install them into a fresh Debian, run and remove them (root; fetches that Debian)'
 	@echo 'make bench        measure: detection, recovery, processor time, memory, the window'
-	@echo 'make lab          make every break there is on real kernels and print what was seen (RUNS=10, ONLY="case 3")'
+	@echo 'make lab          make every break there is on real kernels and print what was seen (RUNS=10, ONLY="case 3", SYSTEM=windows)'
 	@echo 'make check        gofmt, vet, staticcheck, and the builds for other systems'
 	@echo 'make screenshots  photograph every screen, the tray and a notification into docs/screens/'
 	@echo 'make clean        remove what was built'
@@ -63,12 +65,12 @@ deb-test: need-test
 	HOLDFAST_CHROOT=1 "$(GO)" test -count=1 -v -run 'InAFreshDebian' -timeout 30m ./packaging
 
 bench: need-test
-	"$(GO)" run ./internal/lab/bench
+	"$(GO)" run ./internal/lab/bench -system $(SYSTEM)
 	HOLDFAST_LONG=1 "$(GO)" test -count=1 -v -run 'DoesNotGrow|LosesNoOutage' .
 	HOLDFAST_LONG=1 "$(GO)" test -count=1 -v -run 'ManyOutages|Kill9' -bench AMonthOfAHundredTargets ./internal/history
 
 lab: need-test
-	"$(GO)" run ./internal/lab/bench -costs=false -runs $(RUNS) $(if $(ONLY),-only '$(ONLY)')
+	"$(GO)" run ./internal/lab/bench -costs=false -system $(SYSTEM) -runs $(RUNS) $(if $(ONLY),-only '$(ONLY)')
 
 check: need-run
 	@scripts/check

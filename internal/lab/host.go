@@ -74,7 +74,11 @@ func (h *Host) Listen(network, address string) (net.Listener, error) {
 
 // Run runs a command on the host and returns what it printed.
 func (h *Host) Run(name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	return h.run(20*time.Second, name, args...)
+}
+
+func (h *Host) run(timeout time.Duration, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", h.Name, name}, args...)...)
 	out, err := cmd.CombinedOutput()

@@ -5,9 +5,11 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -170,7 +172,11 @@ func New(t testing.TB) *Lab {
 // Open builds a lab. The caller closes it.
 func Open() (*Lab, error) {
 	sweepOnce()
+	listenForSignals()
 	l := &Lab{}
+	if !open.add(l) {
+		return nil, errors.New("build the lab: this process is ending")
+	}
 	if err := l.build(); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("build the lab: %w", err)
@@ -476,9 +482,53 @@ func (l *Lab) AdapterRoute() error {
 	return nil
 }
 
+// openLabs are those of this process.
+type openLabs struct {
+	mu     sync.Mutex // guards what follows
+	labs   map[*Lab]struct{}
+	ending bool // no more of them
+}
+
+var open = openLabs{labs: make(map[*Lab]struct{})}
+
+func (o *openLabs) add(l *Lab) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.ending {
+		o.labs[l] = struct{}{}
+	}
+	return !o.ending
+}
+
+func (o *openLabs) remove(l *Lab) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.labs, l)
+}
+
+var listenForSignals = sync.OnceFunc(func() { go endOnSignal() })
+
+// endOnSignal lets Ctrl-C and its like leave nothing behind: it closes all labs before this process ends.
+func endOnSignal() {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	by, _ := (<-asked).(unix.Signal)
+	open.mu.Lock()
+	open.ending = true
+	labs := slices.Collect(maps.Keys(open.labs))
+	open.mu.Unlock()
+	var closing sync.WaitGroup
+	for _, l := range labs {
+		closing.Go(l.Close)
+	}
+	closing.Wait()
+	os.Exit(128 + int(by))
+}
+
 // Close ends every process of the lab and removes its namespaces.
 func (l *Lab) Close() {
 	l.once.Do(func() {
+		defer open.remove(l)
 		l.mu.Lock()
 		procs, closers := l.procs, l.closers
 		l.mu.Unlock()

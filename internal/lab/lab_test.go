@@ -37,9 +37,11 @@ func TestMain(m *testing.M) {
 	if at := flag.Lookup("test.parallel"); at != nil && at.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
 	}
-	// The thread that starts processes lives as long as the process: see spawn.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("holdfast/internal/lab.spawnLoop"), goleak.Cleanup(func(code int) {
-		os.RemoveAll(builtDir)
+	// The thread that starts processes lives as long as the process, see spawn; so does who waits for Ctrl-C.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("holdfast/internal/lab.spawnLoop"), goleak.IgnoreAnyFunction("holdfast/internal/lab.endOnSignal"), goleak.Cleanup(func(code int) {
+		if dir, err := builtDir(); err == nil {
+			os.RemoveAll(dir)
+		}
 		os.Exit(code)
 	}))
 }

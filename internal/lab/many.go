@@ -165,7 +165,7 @@ func rate(packets []Packet, d time.Duration) float64 {
 }
 
 // Play builds a lab for the row, breaks, counts, leaves it broken for a while, repairs, and returns the figures.
-func (m Many) Play(program string, broken time.Duration) (played ManyPlayed, err error) {
+func (m Many) Play(program Program, broken time.Duration) (played ManyPlayed, err error) {
 	s, err := newSite(siteOf{v6: m.V6})
 	if err != nil {
 		return played, err
@@ -181,7 +181,11 @@ func (m Many) Play(program string, broken time.Duration) (played ManyPlayed, err
 	}
 	stalls := watchStalls()
 	defer func() { played.Stalled = stalls() }()
-	w, err := s.Watch(program, "--config", config)
+	path, err := program(s.Lab)
+	if err != nil {
+		return played, err
+	}
+	w, err := s.Watch(path, "--config", config)
 	if err != nil {
 		return played, err
 	}
@@ -373,7 +377,7 @@ type AlonePlayed struct {
 }
 
 // Play builds a lab for the row, counts in peace, breaks, and counts.
-func (a Alone) Play(program string) (played AlonePlayed, err error) {
+func (a Alone) Play(program Program) (played AlonePlayed, err error) {
 	s, err := newSite(siteOf{a.Way, a.V6, a.Named, a.Prepare})
 	if err != nil {
 		return played, err

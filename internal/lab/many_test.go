@@ -19,7 +19,7 @@ func TestIntegrationMany(t *testing.T) {
 		}
 		t.Run(m.Title(), func(t *testing.T) {
 			for try := 1; ; try++ {
-				p, err := m.Play(hold, 500*time.Millisecond)
+				p, err := m.Play(Here(hold), 500*time.Millisecond)
 				slow := Row{LeavesUp: m.LeavesUp, Down: m.Down, Back: m.Back}.tooSlow(Figures{LeftUp: p.LeftUp, Down: p.Down, Back: p.Back})
 				good := err == nil && slow == nil && p.Right == m.Targets && p.Up <= MostUp*1.1 && (m.ToGateway == 0 || p.GatewayPackets() <= m.ToGateway)
 				if !good && p.Stalled > 60*time.Millisecond && try < 4 {
@@ -49,7 +49,7 @@ func TestIntegrationAlone(t *testing.T) {
 		t.Run(a.Title(), func(t *testing.T) {
 			Need(t, a.Tools()...)
 			t.Parallel()
-			p, err := a.Play(hold)
+			p, err := a.Play(Here(hold))
 			if err != nil {
 				t.Fatalf("%v\n%s", err, p.Report)
 			}

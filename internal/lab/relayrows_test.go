@@ -4,7 +4,6 @@ package lab
 
 import (
 	"flag"
-	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -23,22 +22,8 @@ func TestIntegrationRelayBreaks(t *testing.T) {
 			continue
 		}
 		t.Run(r.Title(), func(t *testing.T) {
-			Need(t, r.Tools()...)
 			t.Parallel()
-			for try := 1; ; try++ {
-				p, err := r.Play(hold, 700*time.Millisecond+rand.N(time.Second))
-				slow := r.tooSlow(p.Figures)
-				good := err == nil && slow == nil && r.RightCause(p.Figures)
-				if !good && p.Stalled > 60*time.Millisecond && try < 4 {
-					t.Logf("held up for %v: once more", p.Stalled)
-					continue
-				}
-				if !good {
-					t.Errorf("%v, %v; cause %q also %q, want %q also %q (then %q)\n%s", err, slow, p.Cause, p.Also, r.Causes, r.Also, p.Causes, p.Report)
-				}
-				t.Logf("leaves up %v, down %v, named %v %s, back %v; held up for %v", p.LeftUp, p.Down, p.Named, p.Causes, p.Back, p.Stalled)
-				return
-			}
+			r.try(t, Here(hold))
 		})
 	}
 }
@@ -54,13 +39,8 @@ func TestIntegrationRelayHarmless(t *testing.T) {
 			continue
 		}
 		t.Run(h.Title(), func(t *testing.T) {
-			Need(t, h.Tools()...)
 			t.Parallel()
-			suspected, down, report, err := h.Play(hold)
-			if err != nil || down > 0 {
-				t.Errorf("down %d times, %v\n%s", down, err, report)
-			}
-			t.Logf("suspected %d times", suspected)
+			h.try(t, Here(hold))
 		})
 	}
 }

@@ -655,11 +655,15 @@ func newSite(of siteOf) (s *Site, err error) {
 const peace = 1500 * ms
 
 // watchInPeace starts the program and waits until it has been up for a while.
-func (s *Site) watchInPeace(program string, args []string) (err error) {
-	if s.Watch0, err = s.Watch(program, args...); err != nil {
+func (s *Site) watchInPeace(program Program, args []string) (err error) {
+	path, err := program(s.Lab)
+	if err != nil {
 		return err
 	}
-	if err := s.Watch0.UntilUp(1, 20*time.Second); err != nil {
+	if s.Watch0, err = s.Watch(path, args...); err != nil {
+		return err
+	}
+	if err := s.Watch0.UntilUp(1, 5*time.Second); err != nil {
 		return err
 	}
 	time.Sleep(peace + rand.N(500*ms)) // at any moment between two beats
@@ -672,7 +676,7 @@ func (s *Site) watchInPeace(program string, args []string) (err error) {
 // Play builds a lab for the row, breaks, leaves it broken for a while once it is noticed, repairs, and returns the
 // figures. A row that is not noticed or does not come back is an error; a wrong cause or a slow figure is the caller's to
 // judge.
-func (r Row) Play(program string, broken time.Duration) (played Played, err error) {
+func (r Row) Play(program Program, broken time.Duration) (played Played, err error) {
 	s, err := newSite(siteOf{r.Way, r.V6, r.Named, r.Prepare})
 	if err != nil {
 		return played, err
@@ -687,6 +691,10 @@ func (r Row) Play(program string, broken time.Duration) (played Played, err erro
 	}()
 	var fault *Fault
 	if r.Before {
+		path, err := program(s.Lab)
+		if err != nil {
+			return played, err
+		}
 		if fault, err = r.Break(s); err != nil {
 			return played, err
 		}
@@ -695,7 +703,7 @@ func (r Row) Play(program string, broken time.Duration) (played Played, err erro
 				return played, err
 			}
 		}
-		if s.Watch0, err = s.Watch(program, s.args(r.None)...); err != nil {
+		if s.Watch0, err = s.Watch(path, s.args(r.None)...); err != nil {
 			return played, err
 		}
 		fault.At = s.Watch0.Started
@@ -914,7 +922,7 @@ func holdUp(s *Site) error {
 
 // Play does it to a session that is up, and returns how often the session was suspected and how often down. That it is
 // not up in the end is an error.
-func (h Harmless) Play(program string) (suspected, down int, report string, err error) {
+func (h Harmless) Play(program Program) (suspected, down int, report string, err error) {
 	s, err := newSite(siteOf{h.Way, h.V6, h.Named, h.Prepare})
 	if err != nil {
 		return 0, 0, "", err

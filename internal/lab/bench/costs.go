@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -30,6 +31,29 @@ func (b *bench) budget(what string, got, asked float64, unit string) {
 
 // settled is how long a program is left alone before it is measured.
 const settled = 8 * time.Second
+
+// tenTargets are settings with ten targets, all the lab's responder.
+func tenTargets() string {
+	var toml strings.Builder
+	for i := range 10 {
+		fmt.Fprintf(&toml, "[[target]]\nname = \"target %d\"\naddress = %q\nheartbeat = \"line\"\nsend = 'PING {nonce}\\n'\nexpect = 'PONG {nonce}\\n'\n\n",
+			i, lab.ServerAt(servePort))
+	}
+	return toml.String()
+}
+
+// tenUp asks a resident until all ten are up.
+func tenUp(ask func(args ...string) (string, error)) error {
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		status, err := ask("status", "--json")
+		if err == nil && strings.Count(status, `"state":"up"`) >= 10 {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("ten targets are not up: %v\n%s", err, status)
+		}
+	}
+}
 
 // resident measures the resident with ten targets, its tray on a session bus of its own, then the same one paused.
 func (b *bench) resident() error {
@@ -65,12 +89,7 @@ func (b *bench) resident() error {
 			return err
 		}
 	}
-	var toml strings.Builder
-	for i := range 10 {
-		fmt.Fprintf(&toml, "[[target]]\nname = \"target %d\"\naddress = %q\nheartbeat = \"line\"\nsend = 'PING {nonce}\\n'\nexpect = 'PONG {nonce}\\n'\n\n",
-			i, lab.ServerAt(servePort))
-	}
-	if err := os.WriteFile(filepath.Join(config, "holdfast.toml"), []byte(toml.String()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(config, "holdfast.toml"), []byte(tenTargets()), 0o600); err != nil {
 		return err
 	}
 	env := []string{"HOME=" + l.Dir, "XDG_CONFIG_HOME=" + filepath.Join(l.Dir, "config"), "XDG_RUNTIME_DIR=" + run,
@@ -89,14 +108,8 @@ func (b *bench) resident() error {
 		}
 		return string(out), nil
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		status, err := ask("status", "--json")
-		if err == nil && strings.Count(status, `"state":"up"`) >= 10 {
-			break
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("ten targets are not up: %v\n%s", err, status)
-		}
+	if err := tenUp(ask); err != nil {
+		return err
 	}
 	time.Sleep(settled)
 	if listed, err := items(bus); err != nil || len(listed) != 1 {
@@ -123,6 +136,79 @@ func (b *bench) resident() error {
 	fmt.Printf("\nResident, paused, over 30s (asked)\n\n")
 	b.budget("wake-ups in all", float64(c.Wakeups), 0, "")
 	b.budget("resident memory", float64(c.End.RSS)/1e6, 20, "MB")
+	return nil
+}
+
+// residentOnWine measures the same of holdfast.exe under wine, which does its work in two processes: the program, and the
+// server of its Windows, where sockets, timers and pipes are waited for. It has no tray: nothing there shows one.
+func (b *bench) residentOnWine() error {
+	l, err := lab.Open()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	if _, err := l.Serve(b.program, servePort); err != nil {
+		return err
+	}
+	win, err := b.onWine.Windows(l.Client)
+	if err != nil {
+		return err
+	}
+	config := filepath.Join(l.Dir, "holdfast.toml")
+	if err := os.WriteFile(config, []byte(tenTargets()), 0o600); err != nil {
+		return err
+	}
+	p, err := l.Client.Start(win.Path, "--no-tray", "--config", "Z:"+config)
+	if err != nil {
+		return err
+	}
+	ask := func(args ...string) (string, error) {
+		out, err := l.Client.Run(win.Path, args...)
+		if err != nil {
+			err = fmt.Errorf("%w\nthe resident says:\n%s", err, p.Tail())
+		}
+		return out, err
+	}
+	if err := tenUp(ask); err != nil {
+		return err
+	}
+	time.Sleep(settled)
+	servers := win.PIDs(func(args []string) bool { return strings.Contains(args[0], "wineserver") })
+	if len(servers) != 1 {
+		return fmt.Errorf("%d servers of one Windows", len(servers))
+	}
+	measure := func(span time.Duration) (program, server lab.Cost, err error) {
+		var measuring sync.WaitGroup
+		var serverErr error
+		measuring.Go(func() { server, serverErr = lab.CostOf(servers[0], span) })
+		program, err = lab.CostOf(p.PID, span)
+		measuring.Wait()
+		return program, server, errors.Join(err, serverErr)
+	}
+	span := time.Duration(b.seconds) * time.Second
+	program, server, err := measure(span)
+	if err != nil {
+		return err
+	}
+	other := func(c lab.Cost) {
+		fmt.Printf("%-58s   %8.3g s a minute, %.3g wake-ups a second, %.3g MB\n", "and the server of that Windows, which is wine's", c.PerMinute().Seconds(), c.WakeupsPerSecond(), float64(c.End.RSS)/1e6)
+	}
+	fmt.Printf("\nholdfast.exe under wine, ten targets, a beat each 500 ms, no tray, over %v (asked on Linux)\n\n", span)
+	b.budget("processor", program.PerMinute().Seconds(), .1, "s a minute")
+	b.budget("wake-ups", program.WakeupsPerSecond(), 50, "a second")
+	b.budget("memory of its own (heap, stacks, data)", float64(program.End.AnonPrivate)/1e6, 20, "MB")
+	fmt.Printf("%-58s   %8.3g MB, with wine's libraries; PSS %.3g MB, %d threads\n", "resident memory", float64(program.End.RSS)/1e6, float64(program.End.PSS)/1e6, program.End.Threads)
+	other(server)
+	if _, err := ask("pause"); err != nil {
+		return err
+	}
+	time.Sleep(settled)
+	if program, server, err = measure(30 * time.Second); err != nil {
+		return err
+	}
+	fmt.Printf("\nholdfast.exe under wine, paused, over 30s (asked on Linux)\n\n")
+	b.budget("wake-ups in all", float64(program.Wakeups), 0, "")
+	other(server)
 	return nil
 }
 

@@ -3,9 +3,12 @@
 // Command bench measures what Holdfast promises: how soon it notices, names and heals each kind of break, in the lab with
 // real kernels and a real server, and what it costs. It prints tables, with what is asked beside what was measured.
 //
-//	go run ./internal/lab/bench [-runs 10] [-only regexp] [-all] [-long] [-costs=false]
+//	go run ./internal/lab/bench [-runs 10] [-only regexp] [-all] [-long] [-costs=false] [-system linux|windows|both]
 //
 // The window is measured with the costs, alone by -only '^window$'.
+//
+// With -system windows the breaks, what is harmless and the resident are played by holdfast.exe under wine, with both they are
+// beside each other, a line each.
 //
 // Without the costs every break there is in the lab is made, over every way, before connecting and after; with them, the
 // short table unless -all asks for the long one.
@@ -21,7 +24,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -42,9 +44,20 @@ func main() {
 	flag.IntVar(&b.seconds, "seconds", 60, "how long each cost is measured")
 	flag.IntVar(&b.sessions, "sessions", 1000, "how many sessions for the comparison with a C epoll loop")
 	flag.StringVar(&b.program, "program", "", "the program to measure (default: built from this tree)")
+	flag.StringVar(&b.exe, "exe", "", "the same for Windows")
 	flag.StringVar(&b.windowBin, "window", "", "only the window, by the programs in this folder")
+	system := flag.String("system", "linux", "linux, windows (holdfast.exe under wine), or both")
 	flag.Parse()
 	var err error
+	switch *system {
+	case "linux":
+		b.linux = true
+	case "windows", "both":
+		b.windows, b.linux = true, *system == "both"
+	default:
+		fmt.Fprintf(os.Stderr, "bench: -system %q: linux, windows or both\n", *system)
+		os.Exit(2)
+	}
 	if b.only, err = regexp.Compile(*only); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: -only: %v\n", err)
 		os.Exit(2)
@@ -57,6 +70,12 @@ func main() {
 	run := func() error { return b.run(*costs) }
 	if b.windowBin != "" {
 		run = b.window
+	}
+	if b.windows {
+		if err := b.wine(); err != nil {
+			fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+			os.Exit(1)
+		}
 	}
 	if err := run(); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
@@ -78,8 +97,11 @@ type bench struct {
 	jobs                    int
 	all, long               bool
 	only                    *regexp.Regexp
-	program, dir            string
-	windowBin               string // where the window's programs are; empty: they are to be built
+	linux, windows          bool
+	program, exe, dir       string // the programs, for this system and for Windows
+	systems                 []system
+	onWine                  *lab.Wine // nil: holdfast.exe is not measured
+	windowBin               string    // where the window's programs are; empty: they are to be built
 	failed                  int
 }
 
@@ -91,12 +113,7 @@ func (b *bench) run(costs bool) (err error) {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	if b.program == "" {
-		b.program = filepath.Join(b.dir, "holdfast")
-		if err := command([]string{"CGO_ENABLED=0"}, "go", "build", "-o", b.program, "holdfast"); err != nil {
-			return err
-		}
-	} else if b.program, err = filepath.Abs(b.program); err != nil {
+	if err := b.prepare(); err != nil {
 		return err
 	}
 	b.breaks()
@@ -105,13 +122,20 @@ func (b *bench) run(costs bool) (err error) {
 	}
 	b.harmless()
 	b.weather()
-	if err := b.many(); err != nil {
-		return err
+	if b.linux {
+		if err := b.many(); err != nil {
+			return err
+		}
+		if err := b.alone(); err != nil {
+			return err
+		}
 	}
-	if err := b.alone(); err != nil {
-		return err
+	if costs && b.windows && b.only.MatchString("resident") {
+		if err := b.residentOnWine(); err != nil {
+			return fmt.Errorf("resident under wine: %w", err)
+		}
 	}
-	if costs {
+	if costs && b.linux {
 		for _, c := range []struct {
 			name string
 			f    func() error
@@ -162,10 +186,10 @@ type rowRuns struct {
 }
 
 // play plays a row so often, each time broken for as long as broken says.
-func (b *bench) play(r lab.Row, runs int, broken func() time.Duration) *rowRuns {
+func (b *bench) play(program lab.Program, r lab.Row, runs int, broken func() time.Duration) *rowRuns {
 	o := &rowRuns{causes: make(map[string]int)}
 	for n := 0; n < runs; n++ {
-		p, err := r.Play(b.program, broken())
+		p, err := r.Play(program, broken())
 		if p.Stalled > busy && o.again < max(10, 2*runs) {
 			o.again++
 			n--
@@ -219,15 +243,25 @@ func each[T any](n, jobs int, f func(int) T, show func(int, T)) {
 	}
 }
 
-// chosen are the rows that were asked for.
-func (b *bench) chosen() (rows []lab.Row) {
+// A chosenRow is a row and who plays it.
+type chosenRow struct {
+	lab.Row
+	by *system
+}
+
+// chosen are the rows that were asked for, once for each system.
+func (b *bench) chosen() (rows []chosenRow) {
 	for _, r := range slices.Concat(lab.Rows(), lab.RelayRows()) {
 		if (b.all || !r.Extra) && b.only.MatchString(r.Title()) {
 			if why := lab.Missing(r.Tools()...); why != "" {
 				fmt.Printf("left out, %s: %s\n", why, r.Title())
 				continue
 			}
-			rows = append(rows, r)
+			for i := range b.systems {
+				if r, ok := b.systems[i].row(r); ok {
+					rows = append(rows, chosenRow{r, &b.systems[i]})
+				}
+			}
 		}
 	}
 	return rows
@@ -256,12 +290,18 @@ func (b *bench) breaks() {
 	}
 	fmt.Printf("Breaks, %d runs each: median / worst (asked), in seconds, from the break and from its repair. ! is not what is asked.\n", b.runs)
 	fmt.Printf("Before connecting: Down is when the cause is out, from the start of the program.\n\n")
-	const format = "%-4s  %-6s  %-10s  %-56s  %-24s  %-24s  %-24s  %s\n"
-	fmt.Printf(format, "case", "phase", "way", "what breaks", "leaves Up", "Down", "back", "right verdicts, first causes")
-	runs, first, misled, unseen := 0, 0, 0, 0
-	noticed := make(map[time.Duration][]time.Duration) // by what is asked of the median
+	const format = "%-7s  %-4s  %-6s  %-10s  %-56s  %-24s  %-24s  %-24s  %s\n"
+	fmt.Printf(format, "system", "case", "phase", "way", "what breaks", "leaves Up", "Down", "back", "right verdicts, first causes")
+	type sum struct {
+		runs, first, misled, unseen int
+		noticed                     map[time.Duration][]time.Duration // by what is asked of the median
+	}
+	sums := make(map[*system]*sum)
+	for i := range b.systems {
+		sums[&b.systems[i]] = &sum{noticed: make(map[time.Duration][]time.Duration)}
+	}
 	each(len(rows), b.jobs, func(i int) *rowRuns {
-		return b.play(rows[i], b.runs, func() time.Duration { return 700*time.Millisecond + rand.N(4*time.Second) })
+		return b.play(rows[i].by.program, rows[i].Row, b.runs, func() time.Duration { return 700*time.Millisecond + rand.N(4*time.Second) })
 	}, func(i int, o *rowRuns) {
 		r := rows[i]
 		io.WriteString(os.Stderr, o.said.String())
@@ -273,23 +313,27 @@ func (b *bench) breaks() {
 		if o.again > 0 {
 			verdicts += fmt.Sprintf(" (%d runs repeated: machine busy)", o.again)
 		}
-		fmt.Printf(format, ofCase(r), phase(r), r.WayText(), r.Name, left, down, b.cell(o.back, r.Back), verdicts)
-		runs, first, misled, unseen = runs+b.runs, first+o.first, misled+o.misled, unseen+o.unseen
-		noticed[r.Median] = append(noticed[r.Median], o.left...)
+		fmt.Printf(format, r.by.name, ofCase(r.Row), phase(r.Row), r.WayText(), r.Name, left, down, b.cell(o.back, r.Back), verdicts)
+		s := sums[r.by]
+		s.runs, s.first, s.misled, s.unseen = s.runs+b.runs, s.first+o.first, s.misled+o.misled, s.unseen+o.unseen
+		s.noticed[r.Median] = append(s.noticed[r.Median], o.left...)
 	})
-	fmt.Println()
-	for _, kind := range []struct {
-		what   string
-		median time.Duration
-	}{{"breaks on this computer", lab.MedianHere}, {"a session that ends", lab.MedianEnds}, {"silence", lab.MedianSilence}} {
-		if all := noticed[kind.median]; len(all) > 0 {
-			median, worst := lab.MedianWorst(all)
-			fmt.Printf("%sLeaves Up, %s: median %s (%.4g), worst %s, %d runs.\n", b.mark(median <= kind.median), kind.what, seconds(median), kind.median.Seconds(), seconds(worst), len(all))
+	for i := range b.systems {
+		o := sums[&b.systems[i]]
+		fmt.Printf("\n%s:\n", b.systems[i].name)
+		for _, kind := range []struct {
+			what   string
+			median time.Duration
+		}{{"breaks on this computer", lab.MedianHere}, {"a session that ends", lab.MedianEnds}, {"silence", lab.MedianSilence}} {
+			if all := o.noticed[kind.median]; len(all) > 0 {
+				median, worst := lab.MedianWorst(all)
+				fmt.Printf("%sLeaves Up, %s: median %s (%.4g), worst %s, %d runs.\n", b.mark(median <= kind.median), kind.what, seconds(median), kind.median.Seconds(), seconds(worst), len(all))
+			}
 		}
+		fmt.Printf("%sFirst cause right: %d of %d runs (%.1f %%, at least 98 are asked).\n", b.mark(float64(o.first) >= 0.98*float64(o.runs)), o.first, o.runs, 100*float64(o.first)/float64(o.runs))
+		fmt.Printf("%sWrong with confidence (the right cause neither first nor named beside it): %d (0 asked).\n", b.mark(o.misled == 0), o.misled)
+		fmt.Printf("%sNot noticed, or not back within 20 s: %d (0 asked).\n", b.mark(o.unseen == 0), o.unseen)
 	}
-	fmt.Printf("%sFirst cause right: %d of %d runs (%.1f %%, at least 98 are asked).\n", b.mark(float64(first) >= 0.98*float64(runs)), first, runs, 100*float64(first)/float64(runs))
-	fmt.Printf("%sWrong with confidence (the right cause neither first nor named beside it): %d (0 asked).\n", b.mark(misled == 0), misled)
-	fmt.Printf("%sNot noticed, or not back within 20 s: %d (0 asked).\n", b.mark(unseen == 0), unseen)
 }
 
 // count is what was seen how often, the most frequent first.
@@ -313,16 +357,16 @@ const mostClients = 40
 
 // lasting plays some rows with a fault that lasts a minute.
 func (b *bench) lasting() {
-	rows := slices.DeleteFunc(b.chosen(), func(r lab.Row) bool { return !r.Long || r.V6 || r.Cold })
+	rows := slices.DeleteFunc(b.chosen(), func(r chosenRow) bool { return !r.Long || r.V6 || r.Cold })
 	if len(rows) == 0 {
 		return
 	}
 	fmt.Printf("\nFaults that last 60 s, %d runs each: median / worst (asked), in seconds, from the repair.\n\n", b.runs)
-	const format = "%-4s  %-6s  %-10s  %-56s  %-24s  %-18s  %s\n"
-	fmt.Printf(format, "case", "phase", "way", "what breaks", "back", "proxy's clients", "right verdicts, first causes")
+	const format = "%-7s  %-4s  %-6s  %-10s  %-56s  %-24s  %-18s  %s\n"
+	fmt.Printf(format, "system", "case", "phase", "way", "what breaks", "back", "proxy's clients", "right verdicts, first causes")
 	// They mostly wait: more of them than elsewhere.
 	each(len(rows), 4*b.jobs, func(i int) *rowRuns {
-		return b.play(rows[i], b.runs, func() time.Duration { return time.Minute })
+		return b.play(rows[i].by.program, rows[i].Row, b.runs, func() time.Duration { return time.Minute })
 	}, func(i int, o *rowRuns) {
 		r := rows[i]
 		io.WriteString(os.Stderr, o.said.String())
@@ -330,7 +374,7 @@ func (b *bench) lasting() {
 		if r.Way != "" && r.Way != lab.Direct {
 			clients = fmt.Sprintf("%s %d (%d)", b.mark(o.clients <= mostClients), o.clients, mostClients)
 		}
-		fmt.Printf(format, ofCase(r), phase(r), r.WayText(), r.Name, b.cell(o.back, r.Back), clients,
+		fmt.Printf(format, r.by.name, ofCase(r.Row), phase(r.Row), r.WayText(), r.Name, b.cell(o.back, r.Back), clients,
 			fmt.Sprintf("%s%d/%d %s", b.mark(o.right == b.runs), o.right, b.runs, count(o.causes)))
 	})
 }
@@ -352,14 +396,27 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.3f", d.Seconds())
 }
 
-// harmless plays what must never make an outage.
-func (b *bench) harmless() {
-	var rows []lab.Harmless
-	for _, h := range lab.HarmlessRows() {
-		if b.only.MatchString(h.Title()) && lab.Missing(h.Tools()...) == "" {
-			rows = append(rows, h)
+// A chosenHarmless is such a row and who plays it.
+type chosenHarmless struct {
+	lab.Harmless
+	by *system
+}
+
+// chosenHarmless are those of the rows that were asked for, once for each system that can play them.
+func (b *bench) chosenHarmless(all []lab.Harmless) (rows []chosenHarmless) {
+	for _, h := range all {
+		for i := range b.systems {
+			if b.only.MatchString(h.Title()) && lab.Missing(h.Tools()...) == "" && b.systems[i].plays(h) {
+				rows = append(rows, chosenHarmless{h, &b.systems[i]})
+			}
 		}
 	}
+	return rows
+}
+
+// harmless plays what must never make an outage.
+func (b *bench) harmless() {
+	rows := b.chosenHarmless(lab.HarmlessRows())
 	if len(rows) == 0 {
 		return
 	}
@@ -368,12 +425,12 @@ func (b *bench) harmless() {
 		note                  string
 		said                  strings.Builder
 	}
-	fmt.Printf("\nHarmless, %d runs each: Suspect is allowed, an outage is not.\n\n%-72s  %-6s  %-10s  %s\n", b.runs, "event", "runs", "suspected", "outages (0)")
+	fmt.Printf("\nHarmless, %d runs each: Suspect is allowed, an outage is not.\n\n%-7s  %-72s  %-6s  %-10s  %s\n", b.runs, "system", "event", "runs", "suspected", "outages (0)")
 	runs, down := 0, 0
 	each(len(rows), b.jobs, func(i int) *outcome {
 		h, o := rows[i], &outcome{}
 		for range b.runs {
-			s, d, report, err := h.Play(b.program)
+			s, d, report, err := h.Play(h.by.program)
 			if errors.Is(err, errors.ErrUnsupported) {
 				o.note = "not measured on this processor"
 				break
@@ -391,7 +448,7 @@ func (b *bench) harmless() {
 		return o
 	}, func(i int, o *outcome) {
 		io.WriteString(os.Stderr, o.said.String())
-		fmt.Printf("%-72s  %-6d  %-10d %s%d %s\n", rows[i].Title(), o.runs, o.suspected, b.mark(o.down == 0 && !strings.HasPrefix(o.note, "failed")), o.down, o.note)
+		fmt.Printf("%-7s  %-72s  %-6d  %-10d %s%d %s\n", rows[i].by.name, rows[i].Title(), o.runs, o.suspected, b.mark(o.down == 0 && !strings.HasPrefix(o.note, "failed")), o.down, o.note)
 		runs, down = runs+o.runs, down+o.down
 	})
 	fmt.Printf("\n%sOutages: %d in %d harmless runs (0 asked).\n", b.mark(down == 0), down, runs)

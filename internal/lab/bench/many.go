@@ -32,7 +32,7 @@ func (b *bench) many() error {
 		kinds, wrong := "", make(map[string]int)
 		failed := false
 		for range b.runs {
-			p, err := m.Play(b.program, time.Second)
+			p, err := m.Play(lab.Here(b.program), time.Second)
 			if err != nil {
 				failed = true
 				fmt.Fprintf(os.Stderr, "%s: %v\n%s", m.Title(), err, p.Report)
@@ -84,7 +84,7 @@ func (b *bench) alone() error {
 		var worst lab.AlonePlayed
 		up := 0.0
 		for range b.runs {
-			p, err := a.Play(b.program)
+			p, err := a.Play(lab.Here(b.program))
 			if err != nil {
 				return fmt.Errorf("%s: %w\n%s", a.Title(), err, p.Report)
 			}

@@ -21,12 +21,7 @@ func (b *bench) weather() {
 	if b.long {
 		lasts = time.Minute
 	}
-	var rows []lab.Harmless
-	for _, h := range lab.RelayHarmlessRows(lasts) {
-		if b.only.MatchString(h.Title()) && lab.Missing(h.Tools()...) == "" {
-			rows = append(rows, h)
-		}
-	}
+	rows := b.chosenHarmless(lab.RelayHarmlessRows(lasts))
 	if len(rows) == 0 {
 		return
 	}
@@ -35,13 +30,13 @@ func (b *bench) weather() {
 		said                    strings.Builder
 	}
 	fmt.Printf("\nWeather, %d runs of %v each: how often in all of them a session was suspected, which is allowed, and down, which is not.\n\n", b.runs, lasts)
-	fmt.Printf("%-72s  %-10s  %s\n", "event", "suspected", "outages (0)")
+	fmt.Printf("%-7s  %-72s  %-10s  %s\n", "system", "event", "suspected", "outages (0)")
 	down := 0
 	// They mostly wait: more of them than elsewhere.
 	each(len(rows), 4*b.jobs, func(i int) *outcome {
 		h, o := rows[i], &outcome{}
 		for range b.runs {
-			s, d, report, err := h.Play(b.program)
+			s, d, report, err := h.Play(h.by.program)
 			if err != nil || d > 0 {
 				fmt.Fprintf(&o.said, "%s: %v\n%s", h.Title(), err, report)
 			}
@@ -58,7 +53,7 @@ func (b *bench) weather() {
 		if o.failed > 0 {
 			note = fmt.Sprintf(", %d runs failed", o.failed)
 		}
-		fmt.Printf("%-72s  %-10d %s%d%s\n", rows[i].Title(), o.suspected, b.mark(o.down == 0 && o.failed == 0), o.down, note)
+		fmt.Printf("%-7s  %-72s  %-10d %s%d%s\n", rows[i].by.name, rows[i].Title(), o.suspected, b.mark(o.down == 0 && o.failed == 0), o.down, note)
 		down += o.down
 	})
 	fmt.Printf("\n%sOutages by weather: %d in %d runs (0 asked).\n", b.mark(down == 0), down, len(rows)*b.runs)
