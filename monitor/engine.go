@@ -719,7 +719,7 @@ func plain(err error) string {
 		return dns.Err
 	}
 	if e := errnoOf(err); e != 0 {
-		return e.Error()
+		return saying(e)
 	}
 	return err.Error()
 }

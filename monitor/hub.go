@@ -45,7 +45,8 @@ func realSystem() system {
 		resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			// A Resolver of its own: the default one makes look-ups of one name that overlap share one question, so that
 			// whoever asks again would wait for the answer to a question that was lost.
-			return new(net.Resolver).LookupNetIP(ctx, "ip", host)
+			addrs, err := new(net.Resolver).LookupNetIP(ctx, "ip", host)
+			return addrs, confirmed(ctx, host, err)
 		},
 		egress: netcheck.Egress, nameServer: netcheck.NameServer, judge: netcheck.Judge, explain: netcheck.Explain, neighbour: netcheck.Neighbour,
 		askGateway: netcheck.AskGateway, askPath: netcheck.AskPath,

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -133,18 +134,64 @@ func TestErrorsAreToldApart(t *testing.T) {
 			t.Errorf("%v is no timeout", err)
 		}
 	})
-	// What only a real network makes.
-	for e, want := range map[syscall.Errno]netcheck.Outcome{
-		windows.WSAECONNABORTED: netcheck.Silent, windows.WSAETIMEDOUT: netcheck.Silent, windows.WSAENETRESET: netcheck.Silent,
-		windows.ERROR_NETNAME_DELETED: netcheck.Reset, windows.WSAEHOSTUNREACH: netcheck.Silent,
+}
+
+// Each number of Windows Sockets, and of Win32 where a call ends late, to what it means: of a connection that is made, of a
+// session that stands, and in the words of a person's own language.
+func TestEachNumber(t *testing.T) {
+	const refused, reset, unreachable, silence, own = "refused", "reset", "unreachable", "silence", "a shortage of our own"
+	link := netcheck.Way{Index: 7, Interface: "Ethernet", Source: netip.MustParseAddr("192.0.2.10"), Gateway: netip.MustParseAddr("192.0.2.1"), Destination: netip.MustParseAddr("203.0.113.7")}
+	for _, tt := range []struct {
+		e       syscall.Errno
+		number  int // winsock2.h, winerror.h
+		dial    string
+		session netcheck.Outcome
+		cause   netcheck.Cause // where the dial alone says it, all else being in order
+	}{
+		{windows.WSAEACCES, 10013, unreachable, netcheck.Silent, netcheck.PathProhibited},
+		{windows.WSAEMFILE, 10024, own, netcheck.Silent, netcheck.CauseNone},
+		{windows.WSAEADDRINUSE, 10048, own, netcheck.Silent, netcheck.CauseNone},
+		{windows.WSAEADDRNOTAVAIL, 10049, unreachable, netcheck.Silent, netcheck.NoRoute},
+		{windows.WSAENETDOWN, 10050, unreachable, netcheck.Silent, netcheck.NoRoute},
+		{windows.WSAENETUNREACH, 10051, unreachable, netcheck.Silent, netcheck.NoRoute},
+		{windows.WSAENETRESET, 10052, silence, netcheck.Silent, netcheck.CauseNone},
+		{windows.WSAECONNABORTED, 10053, silence, netcheck.Silent, netcheck.CauseNone},
+		{windows.WSAECONNRESET, 10054, reset, netcheck.Reset, netcheck.CauseNone},
+		{windows.WSAENOBUFS, 10055, own, netcheck.Silent, netcheck.CauseNone},
+		{windows.WSAETIMEDOUT, 10060, silence, netcheck.Silent, netcheck.CauseNone},
+		{windows.WSAECONNREFUSED, 10061, refused, netcheck.Silent, netcheck.ServerRefused},
+		{windows.WSAEHOSTDOWN, 10064, unreachable, netcheck.Silent, netcheck.ServerUnreachable},
+		{windows.WSAEHOSTUNREACH, 10065, unreachable, netcheck.Silent, netcheck.ServerUnreachable},
+		{windows.ERROR_NETNAME_DELETED, 64, reset, netcheck.Reset, netcheck.CauseNone},
+		{windows.ERROR_SEM_TIMEOUT, 121, silence, netcheck.Silent, netcheck.CauseNone},
+		{windows.ERROR_CONNECTION_REFUSED, 1225, refused, netcheck.Silent, netcheck.ServerRefused},
+		{windows.ERROR_NETWORK_UNREACHABLE, 1231, unreachable, netcheck.Silent, netcheck.NoRoute},
+		{windows.ERROR_HOST_UNREACHABLE, 1232, unreachable, netcheck.Silent, netcheck.ServerUnreachable},
+		{windows.ERROR_CONNECTION_ABORTED, 1236, silence, netcheck.Silent, netcheck.CauseNone},
 	} {
-		if got := endOf(e); got != want {
-			t.Errorf("a session that ended by %v (%d): %v, want %v", e, e, got, want)
+		kinds := map[string]bool{refused: isRefused(tt.e), reset: isReset(tt.e), unreachable: isUnreachable(tt.e), silence: isSilence(tt.e)}
+		for kind, is := range kinds {
+			if is != (kind == tt.dial) {
+				t.Errorf("%d: %s: %v", tt.e, kind, is)
+			}
 		}
-	}
-	for _, e := range []syscall.Errno{windows.WSAEHOSTUNREACH, windows.WSAENETUNREACH, windows.WSAEHOSTDOWN, windows.WSAEACCES, windows.WSAENETDOWN, windows.WSAEADDRNOTAVAIL} {
-		if !isUnreachable(e) || isRefused(e) || isReset(e) || isSilence(e) {
-			t.Errorf("%v (%d) is not unreachable alone", e, e)
+		if int(tt.e) != tt.number || endOf(tt.e) != tt.session {
+			t.Errorf("%d (%d): ends a session by %v, want %v", tt.e, tt.number, endOf(tt.e), tt.session)
+		}
+		if words := saying(tt.e); strings.ContainsAny(words, ".%") || len(words) > 40 {
+			t.Errorf("%d is told as %q", tt.e, words)
+		}
+		f := netcheck.Facts{Way: link, Link: netcheck.LinkWhole, Gateway: netcheck.Answered, Host: netcheck.Silent, FreshErrno: tt.e}
+		switch tt.dial {
+		case refused:
+			f.Fresh = netcheck.Refused
+		case unreachable:
+			f.Fresh = netcheck.Unreachable
+		default:
+			continue
+		}
+		if v := netcheck.Diagnose(f); v.Cause != tt.cause {
+			t.Errorf("%d: %q, want %q", tt.e, v.Cause, tt.cause)
 		}
 	}
 }

@@ -10,7 +10,10 @@ const (
 	wsaENETUNREACH   = syscall.Errno(10051)
 	wsaETIMEDOUT     = syscall.Errno(10060)
 	wsaECONNREFUSED  = syscall.Errno(10061)
+	wsaEHOSTDOWN     = syscall.Errno(10064)
 	wsaEHOSTUNREACH  = syscall.Errno(10065)
+
+	errorConnectionRefused = syscall.Errno(1225) // of Win32, where a call ends late
 )
 
 // posix turns the error of a Windows socket into the one that other systems would give.
@@ -22,13 +25,13 @@ func posix(e syscall.Errno) syscall.Errno {
 		return syscall.EADDRNOTAVAIL
 	case wsaENETDOWN:
 		return syscall.ENETDOWN
-	case wsaENETUNREACH:
+	case wsaENETUNREACH, errorNetworkUnreachable:
 		return syscall.ENETUNREACH
 	case wsaETIMEDOUT:
 		return syscall.ETIMEDOUT
-	case wsaECONNREFUSED:
+	case wsaECONNREFUSED, errorConnectionRefused:
 		return syscall.ECONNREFUSED
-	case wsaEHOSTUNREACH:
+	case wsaEHOSTUNREACH, wsaEHOSTDOWN, errorHostUnreachable:
 		return syscall.EHOSTUNREACH
 	}
 	return e

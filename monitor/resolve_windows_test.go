@@ -1,0 +1,54 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/windows"
+
+	"holdfast/netcheck"
+)
+
+func TestNoSuchHostIsConfirmed(t *testing.T) {
+	notFound := &net.DNSError{Err: "no such host", Name: "gate.example.net", IsNotFound: true}
+	for _, tt := range []struct {
+		name    string
+		err     error // of getaddrinfo
+		says    error // the DNS client
+		outcome netcheck.Outcome
+		unknown bool
+	}{
+		{"a name server said so", notFound, windows.DNS_ERROR_RCODE_NAME_ERROR, netcheck.Failed, true},
+		{"the name has no address", notFound, windows.DNS_INFO_NO_RECORDS, netcheck.Failed, true},
+		{"no name server answered", notFound, windows.ERROR_TIMEOUT, netcheck.Silent, false},
+		{"a name server failed", notFound, windows.DNS_ERROR_RCODE_SERVER_FAILURE, netcheck.Failed, false},
+		{"there is no name server", notFound, windows.DNS_ERROR_NO_DNS_SERVERS, netcheck.Failed, false},
+		{"it is there now", notFound, nil, netcheck.Failed, false},
+		{"another error is left alone", &net.DNSError{Err: "x", IsTemporary: true}, io.EOF, netcheck.Failed, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := confirmedBy(t.Context(), "gate.example.net", tt.err, func(string) error { return tt.says })
+			if o, unknown := nameOutcome(err); o != tt.outcome || unknown != tt.unknown {
+				t.Errorf("%v: %v, unknown %v", err, o, unknown)
+			}
+		})
+	}
+	hang := make(chan struct{})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	err := confirmedBy(ctx, "gate.example.net", notFound, func(string) error { <-hang; return nil })
+	if o, unknown := nameOutcome(err); o != netcheck.Silent || unknown {
+		t.Errorf("a DNS client that hangs: %v", err)
+	}
+	close(hang)
+	var dns *net.DNSError
+	if !errors.As(err, &dns) || dns.IsNotFound {
+		t.Error(err)
+	}
+	// This system's DNS client can be asked.
+	t.Logf("of nobody.invalid it says: %v", confirmed(t.Context(), "nobody.invalid", notFound))
+}
