@@ -35,24 +35,23 @@ type child struct {
 	closed  bool
 }
 
-// errNoWindow says what brings the window program.
-var errNoWindow = errors.New(windowProgram + " is not installed; the package holdfast-window brings it, or `make build` in the source. Everything else works without it: see holdfast status, holdfast watch")
+// errNoWindow and errNoWindowHere say what brings the window program, elsewhere and on Windows.
+var (
+	errNoWindow     = errors.New(windowProgram + " is not installed; the package holdfast-window brings it, or `make build` in the source. Everything else works without it: see holdfast status, holdfast watch")
+	errNoWindowHere = errors.New(windowProgram + ".exe is not beside holdfast.exe; unpack the whole archive into one folder, or install Holdfast anew. Everything else works without it: see holdfast status, holdfast watch")
+)
 
 // windowPlaces are where the window program is looked for, in this order, given the file of this one.
 func windowPlaces(self string) []string {
-	name := windowProgram
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
 	dir := filepath.Dir(self)
-	places := []string{
-		filepath.Join(dir, name),                          // a build, an unpacked archive, Windows
-		filepath.Join(dir, "..", "lib", "holdfast", name), // an installation under any prefix
+	if runtime.GOOS == "windows" {
+		return []string{filepath.Join(dir, windowProgram+".exe")}
 	}
-	if runtime.GOOS != "windows" {
-		places = append(places, "/usr/lib/holdfast/"+name)
-	}
-	return slices.Compact(places)
+	return slices.Compact([]string{
+		filepath.Join(dir, windowProgram),                          // a build, an unpacked archive
+		filepath.Join(dir, "..", "lib", "holdfast", windowProgram), // an installation under any prefix
+		"/usr/lib/holdfast/" + windowProgram,
+	})
 }
 
 // findWindow is the first of windowPlaces that can be run.
@@ -68,6 +67,9 @@ func findWindow() (string, error) {
 		if info, err := os.Stat(place); err == nil && info.Mode().IsRegular() && (runtime.GOOS == "windows" || info.Mode()&0o111 != 0) {
 			return place, nil
 		}
+	}
+	if runtime.GOOS == "windows" {
+		return "", errNoWindowHere
 	}
 	return "", errNoWindow
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -65,9 +64,10 @@ func tellStart(text string) { launch.Tell(text) }
 // atLoginProgram is what is to be started at login: the program beside this one that never opens a console, where it is
 // there.
 func atLoginProgram(self string) string {
-	window := filepath.Join(filepath.Dir(self), windowProgram+".exe")
-	if info, err := os.Stat(window); err == nil && info.Mode().IsRegular() {
-		return window
+	for _, window := range windowPlaces(self) {
+		if info, err := os.Stat(window); err == nil && info.Mode().IsRegular() {
+			return window
+		}
 	}
 	return self
 }

@@ -143,6 +143,12 @@ func TestCommandsInAConsole(t *testing.T) {
 	if status := c.Wait(); status != 0 {
 		t.Errorf("after Ctrl-C: status %d, it said %q", status, c.Said())
 	}
+	c = inConsole(t, "serve", "--plain", "127.0.0.1:0")
+	desktest.Eventually(t, "it serves", func() bool { return strings.Contains(c.Said(), "answering heartbeats on 127.0.0.1:") })
+	c.Type("\x03")
+	if status := c.Wait(); status != 0 {
+		t.Errorf("serve after Ctrl-C: status %d, it said %q", status, c.Said())
+	}
 }
 
 // Whoever closes the console of a command ends it, in order.

@@ -14,20 +14,22 @@ import (
 const (
 	runKey      = `Software\Microsoft\Windows\CurrentVersion\Run`
 	approvedKey = `Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run`
-	valueName   = "Holdfast"
 )
 
+// valueName is what both values are called. Only tests change it.
+var valueName = "Holdfast"
+
 // where is the value, as regedit finds it.
-const where = `HKEY_CURRENT_USER\` + runKey + `\` + valueName
+func where() string { return `HKEY_CURRENT_USER\` + runKey + `\` + valueName }
 
 // Enabled says whether Holdfast is started at login.
 func Enabled() (State, error) {
 	e, there, err := readRun()
 	if err != nil || !there {
-		return State{File: where}, err
+		return State{File: where()}, err
 	}
 	why := e.off(exists)
-	return State{On: why == "", File: where, Why: why}, nil
+	return State{On: why == "", File: where(), Why: why}, nil
 }
 
 // Set has program, a whole path, started at login with --background, or not. What starts a program already is left as it

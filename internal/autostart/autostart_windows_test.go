@@ -2,6 +2,7 @@ package autostart
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,18 +11,16 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// login is a user whom nothing was set up for, and a program that can be run. What the user had is put back.
+// login is a user whom nothing was set up for, and a program that can be run.
 func login(t *testing.T) (program string) {
 	t.Helper()
+	was := valueName
+	valueName = fmt.Sprintf("Holdfast-test-%d", os.Getpid()) // the user's own is let be
+	t.Cleanup(func() { valueName = was })
 	for _, path := range []string{runKey, approvedKey} {
 		key, _, err := registry.CreateKey(registry.CURRENT_USER, path, registry.QUERY_VALUE|registry.SET_VALUE)
 		if err != nil {
 			t.Fatal(err)
-		}
-		_, kind, err := key.GetValue(valueName, nil)
-		if err == nil {
-			key.Close()
-			t.Skipf("skipped: this user has Holdfast started at login (%s, type %d)", path, kind)
 		}
 		t.Cleanup(func() {
 			if err := key.DeleteValue(valueName); err != nil && !errors.Is(err, registry.ErrNotExist) {
@@ -50,7 +49,7 @@ func put(t *testing.T, path string, set func(registry.Key) error) {
 func is(t *testing.T, on bool, why string) {
 	t.Helper()
 	s, err := Enabled()
-	if err != nil || s.On != on || s.File != where || (why == "") != (s.Why == "") || !strings.Contains(s.Why, why) {
+	if err != nil || s.On != on || s.File != where() || (why == "") != (s.Why == "") || !strings.Contains(s.Why, why) {
 		t.Errorf("%+v, %v; want %v because %q", s, err, on, why)
 	}
 }
