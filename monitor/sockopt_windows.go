@@ -4,10 +4,8 @@ import (
 	"net"
 	"syscall"
 	"time"
-	"unsafe"
 
-	"golang.org/x/sys/windows"
-
+	"holdfast/internal/winpower"
 	"holdfast/internal/winsock"
 	"holdfast/netcheck"
 )
@@ -77,17 +75,8 @@ func hasInput(conn net.Conn) (yes bool) {
 	return yes
 }
 
-// queryUnbiased is the time since the start without what was slept.
-var queryUnbiased = windows.NewLazySystemDLL("kernel32.dll").NewProc("QueryUnbiasedInterruptTime")
-
 // boottimeAhead is how long this computer has slept since it was started. It only grows.
-func boottimeAhead() time.Duration {
-	var unbiased uint64
-	if ok, _, _ := queryUnbiased.Call(uintptr(unsafe.Pointer(&unbiased))); ok == 0 {
-		return 0
-	}
-	return sleptOf(windows.DurationSinceBoot(), unbiased)
-}
+func boottimeAhead() time.Duration { return winpower.Slept() }
 
 // slim keeps the connection as it is.
 func slim(c *net.TCPConn) (net.Conn, error) { return c, nil }

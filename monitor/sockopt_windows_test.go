@@ -1,13 +1,11 @@
 package monitor
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -218,55 +216,5 @@ func TestHasInput(t *testing.T) {
 				t.Error("there is something")
 			}
 		})
-	}
-}
-
-func TestResumeIsTold(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	var told atomic.Int32
-	woken, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		watchResume(ctx, func() { told.Add(1); woken <- struct{}{} })
-	}()
-	// The system has taken the subscription when it is in the list for good: no early return takes it out.
-	who := uintptr(0)
-	for start := time.Now(); who == 0; time.Sleep(time.Millisecond) {
-		powerMu.Lock()
-		for k := range powerSubscribers {
-			who = k
-		}
-		powerMu.Unlock()
-		if time.Since(start) > 10*time.Second {
-			t.Fatal("no subscription in 10 s")
-		}
-	}
-	const suspend = 4 // PBT_APMSUSPEND
-	for _, what := range []uintptr{suspend, pbtAPMResumeAutomatic} {
-		if code := powerChanged(who, what, 0); code != 0 {
-			t.Errorf("%#x: %d", what, code)
-		}
-	}
-	select {
-	case <-woken:
-	case <-ended:
-		t.Fatal("the system did not take the subscription")
-	case <-time.After(10 * time.Second):
-		t.Fatal("not told in 10 s")
-	}
-	cancel()
-	<-ended
-	powerChanged(who, pbtAPMResumeAutomatic, 0) // late: nobody listens any more
-	if n := told.Load(); n != 1 {
-		t.Errorf("told %d times", n)
-	}
-}
-
-// Both clocks go on while the computer is awake.
-func TestNoSleepIsSeenWhileAwake(t *testing.T) {
-	before := boottimeAhead()
-	time.Sleep(200 * time.Millisecond)
-	if by := boottimeAhead() - before; by < -50*time.Millisecond || by > 50*time.Millisecond {
-		t.Errorf("%v were slept within 200 ms", by)
 	}
 }

@@ -24,20 +24,3 @@ func TestTCPInfoOfWindows(t *testing.T) {
 		}
 	}
 }
-
-func TestSleptOf(t *testing.T) {
-	for _, tt := range []struct {
-		name      string
-		sinceBoot time.Duration
-		unbiased  uint64 // 100 ns
-		want      time.Duration
-	}{
-		{"never", time.Hour, uint64(time.Hour / 100), 0},
-		{"eight hours", 9 * time.Hour, uint64(time.Hour / 100), 8 * time.Hour},
-		{"the coarse clock is behind", time.Hour - 15*time.Millisecond, uint64(time.Hour / 100), 0},
-	} {
-		if got := sleptOf(tt.sinceBoot, tt.unbiased); got != tt.want {
-			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
-		}
-	}
-}
