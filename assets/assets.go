@@ -95,18 +95,50 @@ func Pixmaps(look string) []Pixmap {
 	}
 	var set []Pixmap
 	for _, n := range Sizes() {
-		data := picture(look, n)
-		if data == nil {
+		p := pixmap(look, n)
+		if p.ARGB == nil {
 			return nil // and not kept, so that a caller's wrong names cannot fill the map
 		}
-		img, err := png.Decode(bytes.NewReader(data))
-		if err != nil {
-			panic("assets: " + err.Error()) // embedded, and read by the tests
-		}
-		set = append(set, Pixmap{int32(n), int32(n), argb(img)})
+		set = append(set, p)
 	}
 	pixmaps[look] = set
 	return set
+}
+
+// pixmap decodes a picture; the zero Pixmap if there is none.
+func pixmap(look string, n int) Pixmap {
+	data := picture(look, n)
+	if data == nil {
+		return Pixmap{}
+	}
+	img, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		panic("assets: " + err.Error()) // embedded, and read by the tests
+	}
+	return Pixmap{int32(n), int32(n), argb(img)}
+}
+
+// Centred returns the tray icon of a look as one picture of n × n, for systems that name the size: the largest of [Sizes]
+// that fits, in the middle, for a picture that is scaled by a fraction is blurred. Less than the smallest size is that, more
+// than the largest that. It returns the zero Pixmap if there is no such look. Nothing is kept.
+func Centred(look string, n int) Pixmap {
+	sizes := Sizes()
+	size := sizes[0]
+	for _, s := range sizes {
+		if s <= n {
+			size = s
+		}
+	}
+	p := pixmap(look, size)
+	if p.ARGB == nil || n <= size || size == sizes[len(sizes)-1] {
+		return p
+	}
+	out := Pixmap{int32(n), int32(n), make([]byte, 4*n*n)}
+	margin := (n - size) / 2
+	for y := range size {
+		copy(out.ARGB[4*((y+margin)*n+margin):], p.ARGB[4*y*size:4*(y+1)*size])
+	}
+	return out
 }
 
 func argb(img image.Image) []byte {

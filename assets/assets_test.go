@@ -108,6 +108,36 @@ func TestUnknownNamesGiveNothing(t *testing.T) {
 	}
 }
 
+// What Windows asks for at 100 to 400 percent comes out as the drawings give it at that size.
+func TestCentredIsNeverScaled(t *testing.T) {
+	for n := 16; n <= 64; n++ {
+		for _, look := range []string{"up", "down", "paused"} {
+			want, err := draw.Icon(SVG, n, look)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := Centred(look, n)
+			if int(got.Width) != n || int(got.Height) != n || len(got.ARGB) != 4*n*n {
+				t.Fatalf("%s at %d: %d × %d, %d bytes", look, n, got.Width, got.Height, len(got.ARGB))
+			}
+			for i, v := range argb(want) {
+				if off := int(got.ARGB[i]) - int(v); off < -1 || off > 1 {
+					t.Errorf("%s at %d: differs from its drawing at byte %d", look, n, i)
+					break
+				}
+			}
+		}
+	}
+	for n, want := range map[int]int32{0: 16, 8: 16, 65: 64, 128: 64} {
+		if got := Centred("up", n); got.Width != want || got.Height != want || len(got.ARGB) != int(4*want*want) {
+			t.Errorf("%d: %d × %d, want %d", n, got.Width, got.Height, want)
+		}
+	}
+	if p := Centred("green", 20); p.ARGB != nil {
+		t.Error("a picture that does not exist was found")
+	}
+}
+
 // A change of state makes no new picture.
 func TestPixmapsAreMadeOnce(t *testing.T) {
 	Pixmaps("up")
@@ -388,4 +418,5 @@ var panels = map[string]color.NRGBA{
 	"dark": {0x24, 0x27, 0x2e, 255}, "black": {0, 0, 0, 255}, "light": {0xf2, 0xf3, 0xf5, 255}, "white": {255, 255, 255, 255},
 	"grey": {0x80, 0x80, 0x80, 255}, "blue": {0x2a, 0x5f, 0xb8, 255}, "red": {0xb8, 0x32, 0x2a, 255},
 	"green": {0x3c, 0xa0, 0x5a, 255}, "amber": {0xe0, 0xa8, 0x30, 255},
+	"Windows, dark": {0x1c, 0x1c, 0x1c, 255}, "Windows, light": {0xee, 0xee, 0xee, 255},
 }

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,8 +123,11 @@ func TrayOf(snaps []monitor.Snapshot, stalled []string, now time.Time, l Lang) T
 }
 
 // TrayHost is what a person can add to a desktop that shows no tray icons: "gnome" (an extension), "other" (a tray in the
-// panel).
+// panel); "windows": nothing, its taskbar has to come.
 func TrayHost(getenv func(string) string) string {
+	if runtime.GOOS == "windows" {
+		return "windows"
+	}
 	for desktop := range strings.SplitSeq(getenv("XDG_CURRENT_DESKTOP"), ":") {
 		if strings.HasPrefix(strings.ToUpper(desktop), "GNOME") {
 			return "gnome"

@@ -1,8 +1,8 @@
 // Package tray shows Holdfast in the notification area: an icon for all targets, a tooltip, a menu. It draws what it is
 // given ([ui.Tray]) and asks for what is clicked ([Actions]); it knows nothing of sessions.
 //
-// On Linux and the BSDs it speaks StatusNotifierItem over the session bus, and needs no cgo; the same on Windows. On macOS
-// it needs cgo; without it, and on every other system, Run says that there is no tray.
+// On Linux and the BSDs it speaks StatusNotifierItem over the session bus, on Windows it asks the taskbar (Shell_NotifyIcon);
+// neither needs cgo. On macOS it does; without it, and on every other system, Run says that there is no tray.
 package tray
 
 import (
@@ -52,7 +52,7 @@ type Options struct {
 
 	// OnReady is called each time the icon has been handed to a tray host.
 	OnReady func()
-	// HostGone is called with true when nothing on the bus shows icons, at the start after a second, later after five (a
+	// HostGone is called with true when nothing shows icons, at the start after a second, later after five (a
 	// panel that restarts is back by then), and with false when something does again. A start with a host calls neither.
 	HostGone func(gone bool)
 }
@@ -67,6 +67,9 @@ type Tray struct {
 	wake   chan struct{} // capacity 1: want has changed
 	clicks chan click
 	pace   pace // only tests change it
+
+	balloons      chan balloonRequest
+	balloonEvents chan ui.BalloonEvent
 }
 
 // look is all that is shown; comparable.
@@ -93,7 +96,10 @@ func New(o Options) *Tray {
 	if o.Lang == "" {
 		o.Lang = ui.English
 	}
-	t := &Tray{o: o, wake: make(chan struct{}, 1), clicks: make(chan click, 32), pace: usual}
+	t := &Tray{
+		o: o, wake: make(chan struct{}, 1), clicks: make(chan click, 32), pace: usual,
+		balloons: make(chan balloonRequest), balloonEvents: make(chan ui.BalloonEvent, 16),
+	}
 	t.want.Look, t.want.Title, t.want.lang = ui.LookUnknown, "Holdfast", o.Lang
 	return t
 }
@@ -135,8 +141,8 @@ func (t *Tray) wanted() look {
 }
 
 // Run shows the icon until ctx ends, then takes it away and returns nil. It returns at once, with an error that is
-// [ErrNoTray], where there can be none. Without a tray host it waits for one; when the bus goes away it waits for that, too.
-// On macOS it must be called from the main goroutine.
+// [ErrNoTray], where there can be none. Without a tray host it waits for one; when the bus or Explorer goes away it waits for
+// that, too. On macOS it must be called from the main goroutine.
 func (t *Tray) Run(ctx context.Context) error {
 	if !running.CompareAndSwap(false, true) {
 		return errors.New("a tray is already running in this process")
@@ -155,7 +161,7 @@ type pace struct {
 	later time.Duration // the same afterwards: a panel that restarts takes one to three seconds
 	look  time.Duration // until the watcher is asked whether it has the icon that it should have got
 	menu  time.Duration // between two changes of the menu, each of which makes panels read it anew; the icon never waits
-	bus   time.Duration // between two tries to reach a bus that has gone; doubles up to thirty times that
+	bus   time.Duration // between two tries to reach a bus that has gone, or a taskbar; doubles up to thirty times that
 	end   time.Duration // at the end of Run, for a bus that does not take what was sent
 }
 

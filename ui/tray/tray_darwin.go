@@ -1,4 +1,4 @@
-//go:build windows || (darwin && cgo)
+//go:build cgo
 
 package tray
 
@@ -37,16 +37,12 @@ func (t *Tray) run(ctx context.Context) error {
 }
 
 // paint follows what is wanted until ctx ends.
-func (t *Tray) paint(ctx context.Context, m *menu) {
+func (t *Tray) paint(ctx context.Context, m menu) {
 	var shown, tip string
 	for {
 		v := t.wanted()
 		if name := v.icon(); name != shown {
-			var sizes [][]byte
-			for _, n := range assets.Sizes() {
-				sizes = append(sizes, assets.Icon(name, n))
-			}
-			systray.SetIcon(trayIcon(sizes))
+			systray.SetIcon(assets.Icon(name, 44)) // the menu bar is 22 points high, and a sharp screen has two pixels in one
 			shown = name
 		}
 		text := v.Title
