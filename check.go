@@ -24,7 +24,7 @@ func (p *program) newCheck() *cobra.Command {
 			"works, or which hop is broken, why, and what to do.\n\n" + addressHelp + "\n\n" + viaHelp + "\n\n" + exitHelp,
 		Example: `  holdfast check gate.example.net:7000
   holdfast check --via http://proxy.example.net:3128 gate.example.net:7000
-  holdfast check --send 'PING\r\n' --expect PONG localhost:6379 && echo fine`,
+  holdfast check --send "PING\r\n" --expect PONG localhost:6379 && echo fine`,
 		Args: exactly("ADDRESS"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			targets, err := f.targets(cmd, args)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"runtime"
 	"strings"
 	"unicode/utf8"
 
@@ -78,6 +79,14 @@ func kinds(text string, l ui.Lang) string {
 		kind := kindOf(part[2], l)
 		return part[1] + kind + strings.Repeat(" ", max(0, len(part[2])-2*utf8.RuneCountInString(kind))) + part[3]
 	})
+}
+
+// sentOn is how an example sends a text to somebody. Windows has no command for that.
+func sentOn(subject string) string {
+	if runtime.GOOS == "windows" {
+		return "> report.txt"
+	}
+	return `| mail -s "` + subject + `" admin@example.net`
 }
 
 // frame are the words that cobra writes around the texts of a command.

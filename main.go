@@ -116,7 +116,7 @@ func newRoot(p *program) *cobra.Command {
 	all.BoolVar(&p.plain, "plain", false, "no colours, no drawing characters, no redrawing: for screen readers and log files")
 	all.StringVar(&p.lang, "lang", "", "language, en or zh (default: the system's)")
 
-	all.StringVar(&p.socket, "socket", "", "control socket (default: in XDG_RUNTIME_DIR)")
+	all.StringVar(&p.socket, "socket", "", "control socket, a named pipe on Windows (default: the user's own)")
 	f.add(root)
 	complete(root, "lang", "en", "zh")
 	root.AddCommand(

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -76,9 +77,16 @@ func manual(root *cobra.Command, version string, l ui.Lang) string {
 		m.term(v[0], l.Say("man.env."+v[1]))
 	}
 	m.section("files")
-	for _, v := range [][2]string{
+	files := [][2]string{
 		{"~/.config/holdfast/holdfast.toml", "settings"}, {"~/.config/autostart/holdfast.desktop", "autostart"}, {"$XDG_RUNTIME_DIR/holdfast/control.sock", "socket"},
-	} {
+	}
+	if runtime.GOOS == "windows" {
+		files = [][2]string{
+			{`%AppData%\holdfast\holdfast.toml`, "settings"}, {`HKEY_CURRENT_USER\Software\Microsoft\Windows\CurrentVersion\Run`, "autostart"},
+			{`\\.\pipe\holdfast-SID`, "socket"}, {`%LocalAppData%\holdfast\messages.txt`, "messages"},
+		}
+	}
+	for _, v := range files {
 		m.term(v[0], l.Say("man.file."+v[1]))
 	}
 	return m.String()

@@ -23,7 +23,7 @@ func (p *program) newReport() *cobra.Command {
 		Long: "Report sums up a stretch of the past, of one target or of all: availability, outages, the longest of them, time by\n" +
 			"cause; and beside it the stretch of the same length before. What was not watched counts for nothing.",
 		Example: `  holdfast report
-  holdfast report --since 30d --lang zh "Office gateway" | mail -s "Last month" admin@example.net`,
+  holdfast report --since 30d --lang zh "Office gateway" ` + sentOn("Last month"),
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.sumUp(cmd.Context(), since, named(args))

@@ -38,7 +38,7 @@ type residentFlags struct {
 }
 
 func (f *residentFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.config, "config", "", "settings file (default: holdfast/holdfast.toml in the user's configuration folder)")
+	cmd.Flags().StringVar(&f.config, "config", "", "settings file (default: holdfast.toml in ~/.config/holdfast, on Windows in %AppData%\\holdfast)")
 	cmd.Flags().BoolVar(&f.background, "background", false, "open no window unasked; what starts at login is started so")
 	cmd.Flags().BoolVar(&f.window, "window", false, "open the window too")
 	cmd.Flags().BoolVar(&f.noTray, "no-tray", false, "show no icon; print what happens instead")

@@ -23,7 +23,7 @@ func (p *program) newStatus() *cobra.Command {
 			"With --json it prints one object a line, one for each target; with --report a text to send to whoever can help: what is\n" +
 			"broken since when, what was seen on each hop and when, attempts, versions. No password is ever in it.",
 		Example: `  holdfast status
-  holdfast status --report "Office gateway" | mail -s "No connection" admin@example.net`,
+  holdfast status --report "Office gateway" ` + sentOn("No connection"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if report && p.json {
 				return usageError{errors.New("--json and --report are two forms of one thing: choose one")}

@@ -24,7 +24,7 @@ func (p *program) newWatch() *cobra.Command {
 			"the targets of the settings, or without settings a demo server inside this program.\n\n" +
 			"On a terminal it draws; into a pipe it prints a line for each change; --json prints an object a line.\n\n" + addressHelp + "\n\n" + viaHelp,
 		Example: `  holdfast watch gate.example.net:7000
-  holdfast watch --send 'PING\r\n' --expect PONG localhost:6379
+  holdfast watch --send "PING\r\n" --expect PONG localhost:6379
   holdfast watch --via socks5://proxy.example.net gate.example.net:7000
   holdfast watch --json --beats [2001:db8::7]:22`,
 		RunE: func(cmd *cobra.Command, args []string) error {
