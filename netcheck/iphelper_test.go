@@ -554,3 +554,152 @@ func TestDiagnoseWindowsErrors(t *testing.T) {
 		t.Errorf("only %d cases have an error", asked)
 	}
 }
+
+// The kinds of interfaces that Windows lists, in the words of Get-NetAdapter -IncludeHidden, and whether each can explain a
+// missing way.
+func TestWhichAdaptersCount(t *testing.T) {
+	const endPoint = 1 << 7
+	tests := []struct {
+		row    ifRow
+		counts bool
+	}{
+		{ifRow{name: "Ethernet", typ: 6, medium: 14, flags: hardware}, true},
+		{ifRow{name: "Wi-Fi", typ: 71, medium: 9, flags: hardware | ifFlagNoMedia, oper: down, media: 2}, true},
+		{ifRow{name: "Mobile", typ: ifTypeWWAN, medium: 8, flags: hardware}, true},
+		{ifRow{name: "Wi-Fi-QoS Packet Scheduler-0000", typ: 71, medium: 9, flags: hardware | ifFlagFilter}, false},
+		{ifRow{name: "Local Area Connection* 9", typ: 71, medium: 9, flags: ifFlagHardware}, false}, // Wi-Fi Direct
+		{ifRow{name: "vEthernet (WSL)", typ: 6, flags: endPoint}, false},
+		{ifRow{name: "vEthernet (External)", typ: 6}, false},
+		{ifRow{name: "VMware Network Adapter VMnet1", typ: 6}, false},
+		{ifRow{name: "VirtualBox Host-Only Network", typ: 6, flags: ifFlagConnector}, false},
+		{ifRow{name: "TAP-Windows Adapter V9", typ: 6, flags: ifFlagConnector}, false},
+		{ifRow{name: "wg0", typ: ifTypeVirtual}, false},
+		{ifRow{name: "VPN by RAS", typ: ifTypePPP}, false},
+		{ifRow{name: "Local Area Connection* 6", typ: 6}, false}, // WAN Miniport (IP)
+		{ifRow{name: "Ethernet (Kernel Debugger)", typ: 6, flags: ifFlagHardware, oper: ifOperNotPresent}, false},
+		{ifRow{name: "Teredo Tunneling Pseudo-Interface", typ: ifTypeTunnel, oper: down}, false},
+		{ifRow{name: "6to4 Adapter", typ: ifTypeTunnel, flags: hardware}, false},
+		{ifRow{name: "Loopback Pseudo-Interface 1", typ: ifTypeLoopback, flags: hardware}, false},
+		{ifRow{name: "a dock that was pulled out", typ: 6, flags: hardware, oper: ifOperNotPresent}, false},
+	}
+	var rows []ifRow
+	for i, tt := range tests {
+		tt.row.index = i + 1
+		if tt.row.admin == 0 {
+			tt.row.admin = 1
+		}
+		rows = append(rows, tt.row)
+	}
+	counted := adapters(rows, nil)
+	for _, tt := range tests {
+		if got := slices.ContainsFunc(counted, func(r ifRow) bool { return r.name == tt.row.name }); got != tt.counts {
+			t.Errorf("%s counts: %v", tt.row.name, got)
+		}
+	}
+	if none := adapters(rows[5:6], nil); len(none) != 1 {
+		t.Errorf("a computer that has nothing else: %+v", none)
+	}
+}
+
+// Administrative state before carrier, and what neither Windows nor wine tells apart is not made up: wine calls an adapter
+// that is switched off "no carrier".
+func TestInterfaceStates(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		row  ifRow
+		want LinkState
+	}{
+		{"NET_IF_ADMIN_STATUS_DOWN, and the cable is in", ifRow{typ: 6, admin: 2, oper: 2, media: 1}, LinkDisabled},
+		{"NET_IF_ADMIN_STATUS_DOWN, and the cable is out", ifRow{typ: 6, admin: 2, oper: 2, media: 2, flags: ifFlagNoMedia}, LinkDisabled},
+		{"MediaConnectStateDisconnected", ifRow{typ: 6, admin: 1, oper: 2, media: 2, flags: ifFlagNoMedia}, LinkNoCarrier},
+		{"MediaConnectStateDisconnected alone", ifRow{typ: 6, admin: 1, oper: 1, media: 2}, LinkNoCarrier},
+		{"NotMediaConnected alone", ifRow{typ: 6, admin: 1, oper: 1, media: 1, flags: ifFlagNoMedia}, LinkNoCarrier},
+		{"Wi-Fi that waits for 802.1X (NotAuthenticated)", ifRow{typ: 71, admin: 1, oper: 5, media: 1, flags: 1 << 3}, LinkNoCarrier},
+		{"asleep to save power, and whole (LowPower)", ifRow{typ: 71, admin: 1, oper: 1, media: 1, flags: 1 << 6}, LinkWhole},
+		{"a tunnel that knows no media", ifRow{typ: ifTypeVirtual, admin: 1, oper: 1}, LinkWhole},
+		{"IfOperStatusUnknown", ifRow{typ: 6, admin: 1, oper: 4}, LinkWhole},
+		{"IfOperStatusTesting", ifRow{typ: 6, admin: 3, oper: 3, media: 1}, LinkWhole},
+		{"loopback, whatever it says of its media", ifRow{typ: ifTypeLoopback, admin: 1, oper: 1, media: 2}, LinkWhole},
+		{"not present", ifRow{typ: 6, admin: 1, oper: 6, media: 2}, LinkGone},
+	} {
+		if got := tt.row.state(); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A route to everything that is on-link, by an adapter that has no neighbours and by one that has.
+func TestEverythingOnLink(t *testing.T) {
+	b := office()
+	b.ifaces = append(b.ifaces, ifRow{index: 60, name: "Mobile", typ: ifTypeWWAN, medium: 8, flags: hardware, oper: 1, admin: 1, media: 1})
+	b.addrs = append(b.addrs, address4(60, "198.18.7.7/32"), addrRow{index: 60, ip: ip("fe80::60"), bits: 64, dad: 4})
+	b.routes = append(slices.DeleteFunc(b.routes, func(r routeRow) bool { return r.dst.Bits() == 0 }), routeBy(60, "0.0.0.0/0", "", 0), routeBy(60, "::/0", "fe80::1", 0))
+	bothWays(t, func(t *testing.T, old bool) {
+		h := b.helper(old)
+		w, err := h.egress(ip("203.0.113.7"))
+		if want := (Way{Index: 60, Interface: "Mobile", Source: ip("198.18.7.7"), Destination: ip("203.0.113.7")}); err != nil || w != want {
+			t.Errorf("%+v, %v, want %+v", w, err, want)
+		}
+		if got := h.neighbourOf(w); got != NeighbourUnknown {
+			t.Errorf("a neighbour where nobody has any: %v", got)
+		}
+		if got := h.judge(w); got != LinkWhole {
+			t.Errorf("%v", got)
+		}
+		// IPv6 with no address beyond the link: the gateway is known, a source is not.
+		if w, err = h.egress(ip("2001:db8::1")); err != nil || w.Gateway != ip("fe80::1") || w.Source.IsValid() {
+			t.Errorf("IPv6: %+v, %v", w, err)
+		}
+	})
+}
+
+// Of several routes to everything the lower sum of both metrics counts, and the longer prefix before any metric.
+func TestMetrics(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		cable, wifi    uint32 // of the routes
+		byCable, byAir uint32 // of the interfaces
+		want           int
+	}{
+		{"the interface's decides", 0, 0, 25, 50, 7},
+		{"the route's decides", 256, 0, 25, 50, 12},
+		{"their sum decides", 20, 0, 25, 50, 7},
+		{"equal: the first that is listed", 25, 0, 25, 50, 7},
+		{"the largest there are", 1<<32 - 1, 1<<32 - 2, 1<<32 - 1, 1<<32 - 1, 12},
+	} {
+		b := office()
+		b.routes[0].metric = tt.cable
+		b.routes = append(b.routes, routeBy(12, "0.0.0.0/0", "198.18.0.1", tt.wifi))
+		b.addrs = append(b.addrs, address4(12, "198.18.0.2/24"))
+		b.metrics[7], b.metrics[12] = tt.byCable, tt.byAir
+		if w, err := b.helper(true).egress(ip("203.0.113.7")); err != nil || w.Index != tt.want {
+			t.Errorf("%s: by %d (%v), want %d", tt.name, w.Index, err, tt.want)
+		}
+		b.routes = append(b.routes, routeBy(12, "203.0.113.0/24", "198.18.0.1", 9999))
+		if w, err := b.helper(true).egress(ip("203.0.113.7")); err != nil || w.Index != 12 {
+			t.Errorf("%s: a longer prefix: by %d (%v)", tt.name, w.Index, err)
+		}
+	}
+}
+
+// What a look at ten targets costs on a computer with thousands of routes, where GetBestRoute2 is missing.
+func BenchmarkThousandsOfRoutes(b *testing.B) {
+	box := office()
+	for i := range 10000 {
+		box.routes = append(box.routes, routeRow{index: 20, dst: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24), hop: ip("172.28.0.2"), metric: 1})
+	}
+	h := box.helper(true)
+	b.ReportAllocs()
+	for b.Loop() {
+		once := h.once()
+		addrs, err := once.addrs()
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i := range 10 {
+			if _, _, err := once.lookup(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 0, addrs); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
