@@ -417,13 +417,18 @@ func (m *Monitor) slept(now time.Duration) time.Duration {
 // resumed: the system says that the computer slept.
 func (m *Monitor) resumed() {
 	now := m.hub.now()
-	if slept := m.slept(now); slept > 0 {
-		var late time.Duration // where the clock of the timers went on meanwhile
-		for _, at := range m.timers {
-			if at != 0 {
-				late = max(late, now-at)
-			}
+	slept := m.slept(now)
+	m.awakeUntil = now + wakeGrace
+	var late time.Duration // where the clock of the timers went on meanwhile
+	for _, at := range m.timers {
+		if at != 0 {
+			late = max(late, now-at)
 		}
+	}
+	if slept == 0 && late >= heldUpShown {
+		slept = late // Modern Standby stops programs, and need not stop any clock
+	}
+	if slept > 0 {
 		m.heldUp(now, late, slept, netcheck.Asleep)
 	}
 	if m.s.State == Down {

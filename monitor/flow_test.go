@@ -1232,6 +1232,23 @@ func TestSleep(t *testing.T) {
 			}
 		})
 	})
+	t.Run("while up, in Modern Standby: no clock stands still, and the system says so", func(t *testing.T) {
+		watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+			w.until(10100 * ms)
+			w.m.post(func() { time.Sleep(3 * time.Second) }) // it is not run
+			w.until(11 * time.Second)
+			w.hub.resumed()
+			w.hole(13*time.Second, 15*time.Second) // the network takes its time
+			w.until(30 * time.Second)
+			at, e, ok := w.when(10*time.Second, in(Suspect))
+			if !ok || e.Snapshot.Verdict.Cause != netcheck.Asleep || at > 13200*ms {
+				t.Fatalf("not shown: %s", w.moves(10*time.Second))
+			}
+			if n := len(w.m.Snapshot().Outages); n != 0 || w.state() != Up {
+				t.Errorf("%d outages, %v: %s", n, w.state(), w.moves(10*time.Second))
+			}
+		})
+	})
 	t.Run("while down, and the system says so", func(t *testing.T) {
 		watch(t, echoTarget, func(w *world) { w.refuses = true }, func(t *testing.T, w *world) {
 			w.until(60 * time.Second)
