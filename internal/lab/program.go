@@ -58,22 +58,32 @@ const booting = 60 * time.Second
 type Windows struct {
 	Dir  string // WINEPREFIX
 	Path string // starts the program in it
-
 }
 
-// Windows makes one more Windows, as fresh as the first, and starts it on the host. It ends with the lab at the latest.
-func (w *Wine) Windows(h *Host) (*Windows, error) {
+// Copy makes one more Windows, as fresh as the first, in which nothing runs yet. Whoever asked for it closes it.
+func (w *Wine) Copy() (*Windows, error) {
 	win := &Windows{Dir: filepath.Join(w.dir, fmt.Sprintf("%d-%d", os.Getpid(), w.n.Add(1)))}
 	win.Path = win.Dir + ".sh"
-	h.lab.atClose(win.Close)
 	// The system's files are shared; what it writes anew, it replaces.
 	if out, err := exec.Command("cp", "-al", w.first, win.Dir).CombinedOutput(); err != nil {
+		win.Close()
 		return nil, fmt.Errorf("copy a Windows: %w: %s", err, out)
 	}
 	script := fmt.Sprintf("#!/bin/sh\nWINEPREFIX='%s' exec '%s' '%s' \"$@\"\n", win.Dir, w.wine, w.exe)
 	if err := os.WriteFile(win.Path, []byte(script), 0o700); err != nil {
+		win.Close()
 		return nil, err
 	}
+	return win, nil
+}
+
+// Windows is Copy, started on the host. It ends with the lab at the latest.
+func (w *Wine) Windows(h *Host) (*Windows, error) {
+	win, err := w.Copy()
+	if err != nil {
+		return nil, err
+	}
+	h.lab.atClose(win.Close)
 	// Its server stays when no program runs. The first program waits until all that belongs to a Windows has started. What
 	// they inherit they keep: no pipe.
 	const start = `exec >"$2.log" 2>&1; WINEPREFIX=$1 "$3" -p && exec "$2" version`

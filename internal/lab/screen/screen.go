@@ -234,10 +234,14 @@ func (s *Screen) Press(keys ...byte) error {
 
 // Wheel turns the mouse wheel down by one notch, or up.
 func (s *Screen) Wheel(down bool) error {
-	button := byte(4)
 	if down {
-		button = 5
+		return s.Click(5)
 	}
+	return s.Click(4)
+}
+
+// Click presses a button of the mouse, 1 being the left one, and lets it go, where the pointer is.
+func (s *Screen) Click(button byte) error {
 	if err := s.eye.fake(buttonPress, button, image.Point{}); err != nil {
 		return err
 	}
