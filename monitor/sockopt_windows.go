@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"time"
 
+	"holdfast/internal/dial"
 	"holdfast/internal/winpower"
 	"holdfast/internal/winsock"
 	"holdfast/netcheck"
@@ -15,6 +16,7 @@ import (
 func setSocket(c syscall.RawConn, k Keepalive) error {
 	var err error
 	cerr := c.Control(func(fd uintptr) {
+		dial.OneSYN(fd) // a refusal is told at once; attempts, knocks and the second SYN see to what is lost
 		s := winsock.Of(fd)
 		err = s.SetKeepalive(winsock.Keepalive(k))
 		_ = s.SetUserTimeout(k.UserTimeout) // where it is not there, readSocket says so

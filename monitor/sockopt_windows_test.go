@@ -151,7 +151,7 @@ func TestEachNumber(t *testing.T) {
 		{windows.WSAEADDRINUSE, 10048, own, netcheck.Silent, netcheck.CauseNone},
 		{windows.WSAEADDRNOTAVAIL, 10049, unreachable, netcheck.Silent, netcheck.NoRoute},
 		{windows.WSAENETDOWN, 10050, unreachable, netcheck.Silent, netcheck.NoRoute},
-		{windows.WSAENETUNREACH, 10051, unreachable, netcheck.Silent, netcheck.NoRoute},
+		{windows.WSAENETUNREACH, 10051, unreachable, netcheck.Silent, netcheck.ServerUnreachable}, // a router says so, for the link is whole
 		{windows.WSAENETRESET, 10052, silence, netcheck.Silent, netcheck.CauseNone},
 		{windows.WSAECONNABORTED, 10053, silence, netcheck.Silent, netcheck.CauseNone},
 		{windows.WSAECONNRESET, 10054, reset, netcheck.Reset, netcheck.CauseNone},
@@ -163,7 +163,7 @@ func TestEachNumber(t *testing.T) {
 		{windows.ERROR_NETNAME_DELETED, 64, reset, netcheck.Reset, netcheck.CauseNone},
 		{windows.ERROR_SEM_TIMEOUT, 121, silence, netcheck.Silent, netcheck.CauseNone},
 		{windows.ERROR_CONNECTION_REFUSED, 1225, refused, netcheck.Silent, netcheck.ServerRefused},
-		{windows.ERROR_NETWORK_UNREACHABLE, 1231, unreachable, netcheck.Silent, netcheck.NoRoute},
+		{windows.ERROR_NETWORK_UNREACHABLE, 1231, unreachable, netcheck.Silent, netcheck.ServerUnreachable},
 		{windows.ERROR_HOST_UNREACHABLE, 1232, unreachable, netcheck.Silent, netcheck.ServerUnreachable},
 		{windows.ERROR_CONNECTION_ABORTED, 1236, silence, netcheck.Silent, netcheck.CauseNone},
 	} {

@@ -15,7 +15,7 @@ import (
 // either: without any answer from or beyond the gateway the path is never blamed. Behind a proxy a session whose answer
 // is still Asked holds back what silence there would say.
 func Diagnose(f Facts) Verdict {
-	if f.FreshErrno == wsaENETUNREACH && f.Link == LinkWhole {
+	if (f.FreshErrno == wsaENETUNREACH || f.FreshErrno == errorNetworkUnreachable) && f.Link == LinkWhole {
 		f.FreshErrno = wsaEHOSTUNREACH // Windows has one number for "no route" and for a router that says so
 	}
 	f.FreshErrno = posix(f.FreshErrno)

@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"holdfast/internal/dial"
 )
 
 var (
@@ -72,27 +74,11 @@ func (w Way) scoped(a netip.Addr) netip.Addr {
 	return a
 }
 
-// SIO_TCP_INITIAL_RTO sets how a SYN is sent again (mstcpip.h).
-const (
-	sioTCPInitialRTO    = 0x98000011
-	rtoUnspecified      = 0xffff
-	noSynRetransmission = 0xfe
-)
-
-type tcpInitialRTO struct {
-	rtt uint16
-	max uint8
-}
-
 // askTCP sends a SYN and ends whatever comes of it at once: Answered, Refused (the RST came from dst itself), Unreachable
-// or Silent. Windows sends a SYN again that was refused, twice, half a second apart, unless it is told not to.
+// or Silent.
 func askTCP(ctx context.Context, w Way, dst netip.AddrPort) (Outcome, time.Duration) {
 	d := net.Dialer{Control: func(network, address string, c syscall.RawConn) error {
-		return c.Control(func(fd uintptr) {
-			rto := tcpInitialRTO{rtoUnspecified, noSynRetransmission}
-			var n uint32
-			_ = windows.WSAIoctl(windows.Handle(fd), sioTCPInitialRTO, (*byte)(unsafe.Pointer(&rto)), uint32(unsafe.Sizeof(rto)), nil, 0, &n, nil, 0)
-		})
+		return c.Control(dial.OneSYN)
 	}}
 	rtt, err := knock(ctx, &d, w, dst)
 	var errno syscall.Errno

@@ -17,14 +17,15 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// The sizes of what WinHTTP reads and writes, as gcc for mingw-w64 has them from winhttp.h, for 64 bits.
-func TestWinHTTPSizes(t *testing.T) {
+// Where what Windows reads and writes lies, as gcc for mingw-w64 has it from winhttp.h and mstcpip.h, for 64 bits.
+func TestLayout(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) != 8 {
 		t.Skip("of a program for 32 bits they differ")
 	}
 	var c ieProxyConfig
 	var o autoProxyOptions
 	var i proxyInfo
+	var rto tcpInitialRTO
 	for _, s := range [...]struct {
 		name      string
 		got, want uintptr
@@ -33,6 +34,8 @@ func TestWinHTTPSizes(t *testing.T) {
 		{"its proxy", unsafe.Offsetof(c.proxy), 16}, {"its bypass list", unsafe.Offsetof(c.bypass), 24},
 		{"WINHTTP_AUTOPROXY_OPTIONS", unsafe.Sizeof(o), 32}, {"its script", unsafe.Offsetof(o.script), 8}, {"its logon", unsafe.Offsetof(o.logon), 28},
 		{"WINHTTP_PROXY_INFO", unsafe.Sizeof(i), 24}, {"its proxy", unsafe.Offsetof(i.proxy), 8}, {"its bypass list", unsafe.Offsetof(i.bypass), 16},
+		{"TCP_INITIAL_RTO_PARAMETERS", unsafe.Sizeof(rto), 4}, {"its retransmissions", unsafe.Offsetof(rto.max), 2},
+		{"SIO_TCP_INITIAL_RTO", sioTCPInitialRTO, 0x98000011},
 	} {
 		if s.got != s.want {
 			t.Errorf("%s: %d, want %d", s.name, s.got, s.want)
