@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -17,6 +18,7 @@ var (
 	procGetBestInterfaceEx  = iphlpapi.NewProc("GetBestInterfaceEx")
 	procGetBestRoute2       = iphlpapi.NewProc("GetBestRoute2")
 	procGetIfEntry2         = iphlpapi.NewProc("GetIfEntry2")
+	procGetIfEntry2Ex       = iphlpapi.NewProc("GetIfEntry2Ex")
 	procGetIPInterfaceEntry = iphlpapi.NewProc("GetIpInterfaceEntry")
 	procGetIPNetEntry2      = iphlpapi.NewProc("GetIpNetEntry2")
 	procGetIPNetTable2      = iphlpapi.NewProc("GetIpNetTable2")
@@ -51,9 +53,22 @@ var helper = &ipHelper{
 	best: bestRoute, bestIface: bestIface, neighbour: readNeighbour, nameServers: readNameServers, switchedOff: readSwitchedOff,
 }
 
+// countersToo: this system knows no GetIfEntry2Ex without counters (before Windows 10 1703).
+var countersToo atomic.Bool
+
+// readIface reads an interface without its counters: those its driver is asked for, which may take its time.
 func readIface(index int) (ifRow, error) {
-	row := windows.MibIfRow2{InterfaceIndex: uint32(index)}
-	err := call(procGetIfEntry2, uintptr(unsafe.Pointer(&row)))
+	row, err := windows.MibIfRow2{InterfaceIndex: uint32(index)}, error(nil)
+	if !countersToo.Load() {
+		err = call(procGetIfEntry2Ex, windows.MibIfEntryNormalWithoutStatistics, uintptr(unsafe.Pointer(&row)))
+		if errors.Is(err, ErrUnsupported) || errors.Is(err, windows.ERROR_INVALID_PARAMETER) {
+			countersToo.Store(true)
+		}
+	}
+	if countersToo.Load() {
+		row = windows.MibIfRow2{InterfaceIndex: uint32(index)}
+		err = call(procGetIfEntry2, uintptr(unsafe.Pointer(&row)))
+	}
 	if errors.Is(err, windows.ERROR_FILE_NOT_FOUND) || errors.Is(err, windows.ERROR_NOT_FOUND) {
 		return ifRow{}, errNoInterface
 	}

@@ -95,9 +95,19 @@ func TestThisComputer(t *testing.T) {
 			loopback = r.index
 		}
 	}
-	if _, err := helper.iface(1 << 20); !errors.Is(err, errNoInterface) {
-		t.Errorf("an interface that is not there: %v", err)
+	was := countersToo.Load()
+	for _, old := range [...]bool{false, true} {
+		countersToo.Store(old)
+		one, err := helper.iface(loopback)
+		if err != nil || one.typ != ifTypeLoopback {
+			t.Errorf("with counters %v: %+v, %v", old, one, err)
+		}
+		if _, err := helper.iface(1 << 20); !errors.Is(err, errNoInterface) {
+			t.Errorf("an interface that is not there, with counters %v: %v", old, err)
+		}
+		t.Logf("asked for counters too: %v", countersToo.Load())
 	}
+	countersToo.Store(was)
 	addrs, err := helper.addrs()
 	t.Logf("addresses: %+v", addrs)
 	if err != nil || loopback == 0 || !slices.ContainsFunc(addrs, func(a addrRow) bool {
