@@ -509,6 +509,7 @@ func (m *Monitor) dialFailed(t *trouble, err error, where string, took, now time
 	switch {
 	case isRefused(errno):
 		t.facts.Fresh, t.facts.FreshErrno = netcheck.Refused, errno
+		t.facts.RefusalUnsure = netcheck.RefusalUnsure
 		m.note(m.near(), where, netcheck.SeenRefused, took, "connection refused")
 		t.facts.ProxyGone = t.facts.Proxied
 		if m.askGoneAgain(now) {

@@ -166,6 +166,8 @@ func refused(f *Facts) finding {
 	case f.FreshICMP.Prohibited(), f.FreshICMP.PortUnreachable() && f.FreshICMP.Sender != f.Way.Destination:
 		// A firewall rejects in its own name, the connection perhaps, or only the probes beside it.
 		return finding{Cause: ServerRefused, also: []Cause{PathProhibited}, sender: f.FreshICMP.Sender}
+	case f.RefusalUnsure && !f.Way.Loopback:
+		return is(ServerRefused, PathProhibited)
 	}
 	return is(ServerRefused)
 }

@@ -48,6 +48,8 @@ var diagnoseCases = []diagnoseCase{
 	{"before connecting, no route, no address", Facts{RouteErr: syscall.ENETUNREACH, OtherNoAddress: "eth3"}, NoAddress, nil},
 	{"before connecting, no route at all", Facts{RouteErr: syscall.ENETUNREACH}, NoRoute, nil},
 	{"connect says network unreachable", Facts{Fresh: Unreachable, FreshErrno: syscall.ENETUNREACH}, NoRoute, nil},
+	{"macOS says refused, of a reset or of what a firewall said", Facts{Way: eth0, Link: LinkWhole, Fresh: Refused, RefusalUnsure: true}, ServerRefused, []Cause{PathProhibited}},
+	{"macOS says refused, of this computer", Facts{Way: Way{Index: 1, Loopback: true}, Link: LinkWhole, Fresh: Refused, RefusalUnsure: true}, ServerRefused, nil},
 	{"Windows says network unreachable", Facts{Fresh: Unreachable, FreshErrno: wsaENETUNREACH}, NoRoute, nil},
 	{"Windows says network unreachable, and the link is whole", Facts{Way: eth0, Link: LinkWhole, Fresh: Unreachable, FreshErrno: wsaENETUNREACH}, ServerUnreachable, []Cause{PathProhibited}},
 	{"a router far away says network unreachable", Facts{Way: eth0, Link: LinkWhole, Fresh: Unreachable, FreshErrno: syscall.ENETUNREACH, FreshICMP: icmp(3, 0, router)}, PathLost, nil},

@@ -4,8 +4,8 @@
 //
 // [Egress] finds the [Way] to a destination, [Judge] says whether that way is still whole, a [Watcher] says when to
 // judge again, and [Diagnose] turns what was found out ([Facts]) into a [Verdict]. On Linux all of it rests on the
-// kernel's own answers (rtnetlink), on Windows on those of IP Helper. Elsewhere the functions say [ErrUnsupported] or "not
-// known": nothing is guessed.
+// kernel's own answers (rtnetlink), on Windows on those of IP Helper, on macOS, FreeBSD, NetBSD and OpenBSD on those of a
+// routing socket. Elsewhere the functions say [ErrUnsupported] or "not known": nothing is guessed.
 package netcheck
 
 import (
@@ -41,7 +41,7 @@ type WatcherStats struct {
 type GatewayAnswer struct {
 	Outcome Outcome       // Answered, Silent, Unreachable (nothing could be sent), NotAsked (there is no gateway)
 	RTT     time.Duration // of the answer
-	How     string        // which question was answered: "ttl 1", "udp", "tcp", on Windows also "ping", "arp"; empty when none
+	How     string        // which question was answered: "ttl 1", "udp", "tcp", on Windows also "ping", "arp", on macOS "ping"; empty when none
 	Sender  netip.Addr    // who answered
 }
 

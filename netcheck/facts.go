@@ -138,6 +138,8 @@ type Facts struct {
 	// Fresh: a fresh TCP connection to the server. Answered = the handshake completed. FreshErrno tells Unreachable apart.
 	Fresh      Outcome
 	FreshErrno syscall.Errno
+	// RefusalUnsure: a Refused may also be what a firewall said by ICMP, see [RefusalUnsure].
+	RefusalUnsure bool
 	// FreshICMP is the ICMP error that ended it or a probe to the same host, when one was seen.
 	FreshICMP ICMPError
 	// FreshBeat: a heartbeat on that fresh connection.

@@ -9,6 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// RefusalUnsure is whether connect(2) says "connection refused" of what ICMP said, too, without telling which it was. Here
+// the two are told apart.
+const RefusalUnsure = false
+
 // ControlICMPErrors is a Control function for net.Dialer and net.ListenConfig: it asks the kernel to keep the ICMP
 // errors of the socket for ICMPErrorOf (IP_RECVERR). A TCP connection attempt then also ends with the first "host
 // unreachable" or "prohibited" instead of trying on in silence, and so does an established connection.

@@ -12,6 +12,10 @@ const (
 	tcpICMPErrorInfo          = 19
 )
 
+// RefusalUnsure is whether connect(2) says "connection refused" of what ICMP said, too, without telling which it was. Here
+// the two are told apart.
+const RefusalUnsure = false
+
 // ControlICMPErrors is a Control function for net.Dialer: it asks Windows to end a connection attempt with the first ICMP
 // error and to keep that for ICMPErrorOf. Before Windows 10 2004 it has no effect.
 func ControlICMPErrors(network, address string, c syscall.RawConn) error {

@@ -9,9 +9,10 @@ import (
 	"syscall"
 )
 
-// An ipHelper asks Windows' IP Helper: one function a question. What follows from the answers stands in this file, which
-// needs no Windows, and so do its tests.
+// An ipHelper asks the system, one function a question: Windows' IP Helper, after which its rows are made, or a BSD kernel
+// (rtsock.go). What follows from the answers stands in this file, which needs neither, and so do its tests.
 type ipHelper struct {
+	bsd         bool                           // a BSD kernel answers
 	iface       func(index int) (ifRow, error) // errNoInterface when there is none of that index
 	ifaces      func() ([]ifRow, error)
 	addrs       func() ([]addrRow, error)
@@ -87,6 +88,8 @@ type routeRow struct {
 	dst    netip.Prefix
 	hop    netip.Addr // the next hop; invalid when dst is on-link
 	metric uint32     // the route's own
+	scoped bool       // macOS: it holds for none but who is bound to its interface
+	reject bool       // it says that there is no way
 }
 
 var (
@@ -108,7 +111,8 @@ func noWay(err error) bool {
 		return false
 	}
 	switch e {
-	case errorFileNotFound, errorNotFound, errorNetworkUnreachable, errorHostUnreachable, wsaENETUNREACH, wsaEHOSTUNREACH:
+	case errorFileNotFound, errorNotFound, errorNetworkUnreachable, errorHostUnreachable, wsaENETUNREACH, wsaEHOSTUNREACH,
+		syscall.ENETUNREACH:
 		return true
 	}
 	return false
@@ -226,7 +230,10 @@ func (h *ipHelper) lookup(dst netip.Addr, index int, addrs []addrRow) (routeRow,
 	if !found {
 		r, found = h.search(rows, dst, index)
 	}
-	if !found {
+	switch {
+	case (!found || r.reject) && h.bsd:
+		return routeRow{}, netip.Addr{}, syscall.ENETUNREACH
+	case !found || r.reject:
 		return routeRow{}, netip.Addr{}, errorNetworkUnreachable
 	}
 	return r, pickSource(addrs, r, dst), nil
@@ -236,7 +243,7 @@ func (h *ipHelper) lookup(dst netip.Addr, index int, addrs []addrRow) (routeRow,
 func (h *ipHelper) search(rows []routeRow, dst netip.Addr, index int) (best routeRow, found bool) {
 	var bestMetric uint64
 	for _, r := range rows {
-		if index != 0 && r.index != index || !r.dst.Contains(dst) || found && r.dst.Bits() < best.dst.Bits() {
+		if index != 0 && r.index != index || index == 0 && r.scoped || !r.dst.Contains(dst) || found && r.dst.Bits() < best.dst.Bits() {
 			continue
 		}
 		metric := uint64(r.metric) + uint64(h.metric(r.index, dst.Is6()))
@@ -389,7 +396,7 @@ func (h *ipHelper) judgeRoute(w Way, addrs []addrRow) LinkState {
 		return LinkUnknown
 	}
 	if slices.ContainsFunc(rows, func(r routeRow) bool {
-		return r.index == w.Index && r.hop == w.Gateway.WithZone("") && r.dst.Contains(dst)
+		return r.index == w.Index && r.hop == w.Gateway.WithZone("") && r.dst.Contains(dst) && !r.reject
 	}) {
 		return LinkMoved
 	}
@@ -479,12 +486,39 @@ func (h *ipHelper) explain(dst netip.Addr) (otherDisabled, otherNoCarrier, other
 		}
 		counts = append(counts, s)
 	}
-	if !slices.ContainsFunc(counts, suspect.works) {
+	if h.bsd {
+		counts = certain(counts)
+	} else if !slices.ContainsFunc(counts, suspect.works) {
 		for i := range counts {
 			counts[i].holds = counts[i].holds || !counts[i].up
 		}
 	}
 	return explainBy(counts)
+}
+
+// certain leaves out adapters without an address, unless it is plain which is meant: the only one that has a carrier or, where
+// none has, the only one there is. A laptop has ports that were never used.
+func certain(counts []suspect) (out []suspect) {
+	idle := !slices.ContainsFunc(counts, suspect.works)
+	bare, linked := 0, 0
+	for _, c := range counts {
+		if !c.holds && !c.fits {
+			bare++
+			if c.up && c.carrier {
+				linked++
+			}
+		}
+	}
+	for _, c := range counts {
+		switch bareOne := !c.holds && !c.fits; {
+		case !bareOne, linked == 1 && c.up && c.carrier:
+			out = append(out, c)
+		case linked == 0 && bare == 1:
+			c.holds = idle && !c.up // macOS takes the addresses of an interface that is switched off
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // adapters are the interfaces that could carry a destination beyond this computer. A virtual adapter, of Hyper-V, VMware,

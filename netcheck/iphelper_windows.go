@@ -293,3 +293,8 @@ func subscribe(heard func(kind int)) (stop func(), err error) {
 		}
 	}, err
 }
+
+// NameServer returns an address that leads where look-ups of names go: the first resolver of the adapter that Windows
+// prefers or, where that is a program on this computer which asks others, one that only the default route leads to. It is
+// for [Egress] and [Explain]; nothing need answer there.
+func NameServer() netip.Addr { return helper.nameServer() }

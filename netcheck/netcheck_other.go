@@ -1,4 +1,4 @@
-//go:build !linux && !windows
+//go:build !linux && !windows && !darwin && !freebsd && !netbsd && !openbsd
 
 package netcheck
 
@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"syscall"
 	"time"
 )
 
@@ -69,9 +68,3 @@ func AskGateway(context.Context, Way) GatewayAnswer { return GatewayAnswer{} }
 
 // AskPath asks nothing here.
 func AskPath(context.Context, Way, netip.AddrPort, func(PathAnswer)) PathAnswer { return PathAnswer{} }
-
-// ControlICMPErrors has no effect here; it is there so that a net.Dialer can use it everywhere.
-func ControlICMPErrors(network, address string, c syscall.RawConn) error { return nil }
-
-// ICMPErrorOf cannot tell here.
-func ICMPErrorOf(syscall.RawConn) (ICMPError, bool) { return ICMPError{}, false }

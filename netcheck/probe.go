@@ -1,4 +1,4 @@
-//go:build linux || windows
+//go:build linux || windows || darwin || freebsd || netbsd || openbsd
 
 package netcheck
 
@@ -32,7 +32,7 @@ const (
 )
 
 // An asker puts questions that any hop answers without knowing us: on Linux UDP to a port where nobody listens, on Windows
-// ICMP echo requests.
+// and macOS ICMP echo requests. On the BSDs only root may send these; for others TCP asks the host, and no station.
 type asker interface {
 	send(to netip.Addr, round, ttl int) bool // asks once; ttl 0 is the system's; reports whether the packet left
 	receive() (reply, error)                 // the next answer; an error when the context that it was opened with ended
@@ -42,8 +42,8 @@ type asker interface {
 
 // AskGateway asks the next hop of w three questions and returns with the first answer: at once a UDP packet towards the
 // destination with TTL 1 and a TCP SYN to itself (a refusal is an answer, and unlike ICMP errors it is not rate-limited),
-// after 300 ms the first one again and a UDP packet to itself. On Windows these are ICMP echo requests instead of UDP, and it
-// is asked for its hardware address too. Routers often leave some of them unanswered for ever:
+// after 300 ms the first one again and a UDP packet to itself. On Windows and macOS these are ICMP echo requests instead of
+// UDP; on Windows it is asked for its hardware address too, and on the BSDs whoever is not root asks by TCP alone. Routers often leave some of them unanswered for ever:
 // their silence means something only for one that used to answer. Two packets, one ICMP error at most, where it answers
 // soon: a Linux router sends one host six at once and then one a second, and whoever asks on through a long outage would
 // use them up. Four where it is silent.
@@ -118,7 +118,8 @@ func askHop(p asker, w Way) GatewayAnswer {
 }
 
 // AskPath asks how far packets to dst get: UDP to the host itself, whose "port unreachable" proves that it is alive, and
-// with a rising TTL to the stations before it; on Windows ICMP echo requests. The next hop is left to AskGateway, which many can share: a Linux router
+// with a rising TTL to the stations before it; on Windows and macOS ICMP echo requests, and for who is not root on the BSDs a
+// SYN to the host alone. The next hop is left to AskGateway, which many can share: a Linux router
 // sends one host six ICMP errors at once and then one a second. report, which may be nil, is called with each thing
 // learnt, from this goroutine. It returns when the host has answered or ctx ends, with all that was learnt; then Host is
 // Silent unless the host answered, and Unreachable when nothing could be sent.

@@ -12,10 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// probePort is where UDP questions go, as traceroute's do: nobody listens there, so the host says "port unreachable". 16
-// ports for each round: the number of the port tells round and TTL.
-const probePort = 33434
-
 // toItself is what the question to a hop itself is called, in GatewayAnswer.How.
 const toItself = "udp"
 
@@ -29,14 +25,6 @@ func (w Way) bind(c syscall.RawConn) error {
 		return nil
 	}
 	return c.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, w.Index) })
-}
-
-// scoped adds the interface to a link-local address.
-func (w Way) scoped(a netip.Addr) netip.Addr {
-	if a.Is6() && a.IsLinkLocalUnicast() && w.Interface != "" {
-		return a.WithZone(w.Interface)
-	}
-	return a
 }
 
 // askTCP sends a SYN and ends whatever comes of it at once: Answered, Refused (the RST came from dst itself), Unreachable
