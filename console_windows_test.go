@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"holdfast/internal/control"
 	"holdfast/internal/desktest"
 	"holdfast/internal/launch"
 )
@@ -148,6 +150,41 @@ func TestCommandsInAConsole(t *testing.T) {
 	c.Type("\x03")
 	if status := c.Wait(); status != 0 {
 		t.Errorf("serve after Ctrl-C: status %d, it said %q", status, c.Said())
+	}
+}
+
+// Alone on its console, as after a double click, the resident goes on without one: a program that has a console to itself
+// ends, and another answers.
+func TestTheResidentLeavesItsConsole(t *testing.T) {
+	pipe := fmt.Sprintf(`\\.\pipe\holdfast-test-%d`, os.Getpid())
+	c := inConsole(t, "--background", "--socket", pipe)
+	if status := c.Wait(); status != 0 || strings.Contains(c.Said(), "holdfast:") {
+		t.Errorf("status %d, it said %q", status, c.Said())
+	}
+	var client *control.Client
+	desktest.Eventually(t, "one answers", func() (ok bool) {
+		var err error
+		client, err = control.Dial(pipe)
+		return err == nil
+	})
+	defer client.Close()
+	s, err := client.Status(t.Context())
+	if err != nil || s.PID == os.Getpid() {
+		t.Errorf("process %d answers, %v", s.PID, err)
+	}
+	process, err := os.FindProcess(s.PID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := quit(t.Context(), client); err != nil {
+		t.Error(err)
+	}
+	if _, err := process.Wait(); err != nil { // which has its messages open
+		t.Error(err)
+	}
+	b, err := os.ReadFile(filepath.Join(os.Getenv("XDG_STATE_HOME"), "holdfast", messagesFile))
+	if err != nil || !strings.Contains(string(b), "holdfast: version ") {
+		t.Errorf("its messages are %q, %v", b, err)
 	}
 }
 

@@ -116,6 +116,7 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 	r.child = &child{socket: ln.Addr().String(), say: p.say, getenv: p.getenv, find: findWindow}
 	ctx, r.end = context.WithCancel(ctx)
 	defer r.end()
+	ended := make(chan struct{}) // closed when what happened is written down
 	r.passwords = newPasswords(ctx, keyring())
 	r.passwords.changed = r.reapply
 	r.passwords.missing = func(account string, err error) { p.say("%s", noPassword(account, err, r.language())) }
@@ -123,7 +124,7 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 		close(r.noIcon)
 	} else {
 		// No logger: what it would say, hostGone says for people.
-		r.tray = tray.New(tray.Options{Lang: r.language(), Actions: r.actions(), HostGone: r.hostGone})
+		r.tray = tray.New(tray.Options{Lang: r.language(), Actions: r.actions(), HostGone: r.hostGone, Ended: ended})
 	}
 
 	// The icon is registered first and meanwhile the rest is built. It wants the main goroutine on macOS, so the rest is
@@ -132,6 +133,7 @@ func (p *program) resident(ctx context.Context, f residentFlags) error {
 	go func() {
 		defer r.end()
 		rest <- r.run(ctx, ln)
+		close(ended)
 	}()
 	r.showIcon(ctx)
 	err = <-rest

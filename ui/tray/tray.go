@@ -55,6 +55,9 @@ type Options struct {
 	// HostGone is called with true when nothing shows icons, at the start after a second, later after five (a
 	// panel that restarts is back by then), and with false when something does again. A start with a host calls neither.
 	HostGone func(gone bool)
+	// Ended is closed when all that Quit ends has ended. Windows, which may end the program at once when it has been told
+	// that the session may end, is kept waiting for it, a few seconds at most. Nil: only the end of Run's context is waited for.
+	Ended <-chan struct{}
 }
 
 // A Tray is the icon of this process; there can be one that runs. New makes it, Run keeps it, Show changes it.

@@ -294,14 +294,22 @@ func (w *window) end() {
 	_, _, _ = pDestroyWindow.Call(w.hwnd)
 }
 
+// sessionEndWithin is how long the end of a session is held up. After five seconds Windows would show a person that this
+// program does (HungAppTimeout).
+const sessionEndWithin = 4 * time.Second
+
 // sessionEnds quits while the user logs off or the computer shuts down. The program may be ended as soon as this returns; a
 // process with windows is told by nothing else (SetConsoleCtrlHandler).
 func (w *window) sessionEnds() {
 	w.t.clicked(click{what: clickQuit})
-	limit := time.NewTimer(w.t.pace.end)
+	ended := w.t.o.Ended
+	if ended == nil {
+		ended = w.ctx.Done()
+	}
+	limit := time.NewTimer(sessionEndWithin)
 	defer limit.Stop()
 	select {
-	case <-w.ctx.Done():
+	case <-ended:
 	case <-limit.C:
 	}
 	w.bar.lower()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
@@ -136,10 +137,16 @@ func TestOpenMenuHoldsNothingUp(t *testing.T) {
 	}
 }
 
-// Logging off ends everything before Windows does.
+// Logging off ends everything before Windows does: the message is answered when all has ended.
 func TestSessionEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	tray := New(Options{Actions: Actions{Quit: cancel}})
+	all := make(chan struct{})
+	var done atomic.Bool
+	quit := func() {
+		cancel()
+		time.AfterFunc(200*time.Millisecond, func() { done.Store(true); close(all) }) // the history is still written
+	}
+	tray := New(Options{Actions: Actions{Quit: quit}, Ended: all})
 	ended := make(chan error, 1)
 	go func() { ended <- tray.Run(ctx) }()
 	for end := time.Now().Add(patience); ourWindow() == 0; time.Sleep(time.Millisecond) {
@@ -147,7 +154,10 @@ func TestSessionEnds(t *testing.T) {
 			t.Fatal("no window")
 		}
 	}
-	send(ourWindow(), wmEndSession, 1, 0)
+	sendAndWait(ourWindow(), wmEndSession, 1)
+	if !done.Load() {
+		t.Error("Windows was let go on before all had ended")
+	}
 	next(t, "the end", ended, nil)
 }
 
@@ -233,7 +243,7 @@ func TestManyChangesLeaveNoHandleBehind(t *testing.T) {
 		v.Title, v.Broken = "Holdfast", i%12
 		tray.Show(v)
 		// The queue is worked through: what was posted is painted.
-		sendAndWait(hwnd, msgWake)
+		sendAndWait(hwnd, msgWake, 0)
 	}
 	tray.ShowBadge(true)
 	menus := func(n int) {
@@ -272,8 +282,8 @@ func TestManyChangesLeaveNoHandleBehind(t *testing.T) {
 	}
 }
 
-func sendAndWait(hwnd uintptr, msg uint32) {
-	_, _, _ = user32.NewProc("SendMessageW").Call(hwnd, uintptr(msg), 0, 0)
+func sendAndWait(hwnd uintptr, msg uint32, wParam uintptr) {
+	_, _, _ = user32.NewProc("SendMessageW").Call(hwnd, uintptr(msg), wParam, 0)
 }
 
 // Each icon is made, in every size that a screen can ask for.
