@@ -210,10 +210,14 @@ func (r *resident) run(ctx context.Context, ln net.Listener) (err error) {
 		return err
 	}
 	events := r.fleet.Subscribe(false)
-	r.notes = notify.New(notify.Options{
+	notes := notify.Options{
 		Next: events.Next, Close: events.Close, Snapshots: r.fleet.Snapshots, Logger: r.p.logger(),
 		Actions: notify.Actions{Reconnect: r.reconnectAll, Open: r.actions().Open},
-	})
+	}
+	if r.tray != nil {
+		notes.Balloon, notes.Balloons = r.tray.Balloon, r.tray.Balloons()
+	}
+	r.notes = notify.New(notes)
 	server := &control.Server{
 		Engine: kicking{control.ForFleet(r.fleet), r.passwords.again}, Settings: r.store, Version: versionString(), Logger: r.p.logger(),
 		OpenWindow: r.child.open, Try: r.try, Quit: r.end, Password: r.setPassword, NoIcon: r.bare.Load,

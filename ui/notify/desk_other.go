@@ -1,16 +1,15 @@
-//go:build !((linux || freebsd || openbsd || netbsd) && !android)
+//go:build !windows && !((linux || freebsd || openbsd || netbsd) && !android)
 
 package notify
 
 import (
 	"context"
-	"log/slog"
 )
 
 // A desk shows notifications. Here it cannot: this system's own way is not built.
 type desk struct{}
 
-func newDesk(Actions, *slog.Logger) *desk { return &desk{} }
+func newDesk(Options) *desk { return &desk{} }
 
 func (*desk) show(Note, Settings)     {}
 func (*desk) close(int)               {}

@@ -32,7 +32,6 @@ const (
 	maxTitle = 200
 	maxBody  = 800 // of a line
 	maxLines = 4
-	maxSlips = 32 // notifications that a click may still come for
 )
 
 // Times of the desk. Variables only for tests.
@@ -43,187 +42,24 @@ var (
 	endWithin = 1 * time.Second  // at the end, for a bus that does not take what was sent
 )
 
-// A slip is one notification: what it should be, and what the server has.
-type slip struct {
-	note    Note
-	lang    ui.Lang
-	pending bool   // the server does not have it yet
-	gone    bool   // it is to be taken away
-	busy    bool   // the server is being told
-	shown   bool   // a server had it, or an earlier one in its place
-	lost    int    // how many servers ended over it
-	id      uint32 // the server's; 0: it has none, or has ended
-	turn    int    // when it was changed last
-}
-
-// A desk shows notifications by org.freedesktop.Notifications (Desktop Notifications Specification 1.2). The newest of each
-// is what counts; what the server was too slow for is left out. There is never more than one call under way, so a server
-// that hangs costs one message; whoever calls show and close waits for nobody. The bus is not looked for before there is
-// something to show.
+// A desk shows notifications by org.freedesktop.Notifications (Desktop Notifications Specification 1.2). There is never more
+// than one call under way, so a server that hangs costs one message. The bus is not looked for before there is something to
+// show.
 type desk struct {
+	*shelf
 	actions Actions
 	log     *slog.Logger
-	wake    chan struct{} // capacity 1: slips have changed
 	clicks  chan func()
-
-	mu    sync.Mutex // guards what follows
-	slips map[int]*slip
-	turns int
 }
 
-func newDesk(a Actions, log *slog.Logger) *desk {
-	return &desk{actions: a, log: log, wake: make(chan struct{}, 1), clicks: make(chan func(), 4), slips: map[int]*slip{}}
-}
-
-// show wants a notification to be seen.
-func (d *desk) show(n Note, s Settings) {
-	d.mu.Lock()
-	p := d.slips[n.ID]
-	if p == nil {
-		p = &slip{}
-		d.slips[n.ID] = p
-		if len(d.slips) > maxSlips {
-			oldest := n.ID
-			for id, other := range d.slips {
-				if id != n.ID && (oldest == n.ID || other.turn < d.slips[oldest].turn) {
-					oldest = id
-				}
-			}
-			delete(d.slips, oldest)
-		}
-	}
-	d.turns++
-	p.note, p.lang, p.pending, p.gone, p.lost, p.turn = n, s.Lang, true, false, 0, d.turns
-	if n.Look == ui.LookUp && !p.shown && !p.busy {
-		delete(d.slips, n.ID) // nobody has seen that it was broken
-	}
-	d.mu.Unlock()
-	ring(d.wake)
-}
-
-// close wants a notification to be seen no more.
-func (d *desk) close(id int) {
-	d.mu.Lock()
-	if p := d.slips[id]; p != nil {
-		p.pending, p.gone = true, true
-	}
-	d.mu.Unlock()
-	ring(d.wake)
-}
-
-// any reports whether there is something that the server is to be told.
-func (d *desk) any() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.next() != 0
-}
-
-// take returns what the server is to be told.
-func (d *desk) take() (id int, s slip, ok bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if id = d.next(); id == 0 {
-		return 0, slip{}, false
-	}
-	d.slips[id].busy = true
-	return id, *d.slips[id], true
-}
-
-// next is what has waited longest. Whoever calls it holds mu, and nothing is under way.
-func (d *desk) next() (id int) {
-	for k, p := range d.slips {
-		switch {
-		case !p.pending:
-		case p.gone && p.id == 0:
-			delete(d.slips, k) // it was never shown, or has ended
-		case id == 0 || p.turn < d.slips[id].turn:
-			id = k
-		}
-	}
-	return id
-}
-
-// done notes that the server was told of s, and calls it number.
-func (d *desk) done(id int, s slip, number uint32) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	p := d.slips[id]
-	if p == nil {
-		return
-	}
-	p.id, p.shown, p.busy = number, true, false
-	if s.gone {
-		p.id = 0
-	}
-	if p.turn == s.turn && p.gone == s.gone {
-		p.pending = false
-		if p.gone {
-			delete(d.slips, id)
-		}
-	}
-}
-
-// lost notes that a server ended before it said whether it has s. It may have been s that ended it, so a second one is all
-// that is tried.
-func (d *desk) lost(id int, s slip) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	p := d.slips[id]
-	if p == nil {
-		return
-	}
-	p.busy = false
-	if p.lost++; p.lost > 1 && p.turn == s.turn {
-		p.pending = false
-	}
-}
-
-// forget notes that the server has none of them any more; with all, that no answer comes either. What it had been told is
-// not told again.
-func (d *desk) forget(all bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, p := range d.slips {
-		p.id, p.busy = 0, p.busy && !all
-	}
-}
-
-// named returns the notification that the server calls number.
-func (d *desk) named(number uint32) (Note, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, p := range d.slips {
-		if p.id == number && number != 0 {
-			return p.note, true
-		}
-	}
-	return Note{}, false
-}
-
-// ended notes that a notification is no longer seen.
-func (d *desk) ended(number uint32) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, p := range d.slips {
-		if p.id == number {
-			p.id = 0
-		}
-	}
+func newDesk(o Options) *desk {
+	return &desk{shelf: newShelf(), actions: o.Actions, log: o.Logger, clicks: make(chan func(), 4)}
 }
 
 // run works until ctx ends.
 func (d *desk) run(ctx context.Context) {
 	var group sync.WaitGroup
-	group.Go(func() {
-		for {
-			select {
-			case f := <-d.clicks:
-				f()
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
+	group.Go(func() { answer(ctx, d.clicks) })
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -400,7 +236,7 @@ func (d *desk) talk(ctx context.Context, conn *dbus.Conn, in *inbox) error {
 				server.Go(serverName+".GetCapabilities", 0, answers)
 			}
 		default:
-			if id, told, calling = d.take(); !calling {
+			if id, told, calling = d.take(anyNote); !calling {
 				break
 			}
 			if told.gone {
@@ -489,11 +325,7 @@ func (d *desk) heard(s *dbus.Signal, owner func() string) {
 		if act == nil {
 			return
 		}
-		select {
-		case d.clicks <- act:
-		default: // an action hangs, and others wait for it
-			d.log.Warn("notify: a click was dropped")
-		}
+		clicked(d.clicks, act, d.log)
 	}
 }
 

@@ -27,13 +27,6 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-var (
-	english = Settings{Lang: ui.English}
-	broken  = Note{ID: 3, Look: ui.LookDown, Title: "office is broken", Body: "a < b & c\nwhat to do", Reconnect: []string{"office"}}
-	changed = Note{ID: 3, Look: ui.LookDown, Title: "office is still broken", Body: "now", Reconnect: []string{"office"}}
-	healed  = Note{ID: 3, Look: ui.LookUp, Title: "office is connected again", Body: "long"}
-)
-
 // atWork is a desk on a bus of its own, with a server that can what can says.
 func atWork(t *testing.T, can ...string) (*desktest.Bus, *server, *desk, asked) {
 	t.Helper()
@@ -61,7 +54,7 @@ func knows(t *testing.T, d *desk, number uint32, want bool) {
 
 func newTestDesk() (*desk, asked) {
 	a := make(asked, 64)
-	return newDesk(a.actions(), slog.New(slog.DiscardHandler)), a
+	return newDesk(Options{Actions: a.actions(), Logger: slog.New(slog.DiscardHandler)}), a
 }
 
 // A journal is what a desk logs.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"holdfast/monitor"
+	"holdfast/ui"
 )
 
 // Actions are called when something on a notification is clicked: one at a time, from a goroutine that serves nothing
@@ -24,6 +25,11 @@ type Options struct {
 	Snapshots func() []monitor.Snapshot
 	Actions   Actions
 	Logger    *slog.Logger // nil: nothing is logged
+
+	// Windows shows notifications at an icon, and nothing else uses these two, a tray.Tray's: Balloon shows one, in place of
+	// the one that stands; Balloons says what becomes of them. Nil: there is no icon.
+	Balloon  func(ctx context.Context, b ui.Balloon) error
+	Balloons <-chan ui.BalloonEvent
 }
 
 // A Notifier tells a person what happens, as Settings say.
@@ -43,7 +49,7 @@ func New(o Options) *Notifier {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Notifier{o: o, set: Settings{Off: true}, wake: make(chan struct{}, 1), desk: newDesk(o.Actions, o.Logger)}
+	return &Notifier{o: o, set: Settings{Off: true}, wake: make(chan struct{}, 1), desk: newDesk(o)}
 }
 
 // Set changes the settings. It may be called from any goroutine and waits for nobody.

@@ -137,7 +137,7 @@ func (b *taskbar) paint() {
 // balloon shows a notification at the icon, in place of the one that stands, and reports whether the taskbar took it. The
 // zero Balloon only takes that away.
 func (b *taskbar) balloon(n ui.Balloon) bool {
-	if b.toasted { // else the next would wait for its time to be over, on some systems
+	if b.toasted { // else the next might wait for its time to be over
 		b.toasted = false
 		b.toast(ui.Balloon{})
 	}
@@ -195,8 +195,10 @@ func (b *taskbar) meaning(lParam uintptr) taskbarEvent {
 	case what == ninUserClick:
 		b.toasted = false
 		return eventBalloonClicked
-	case what == ninHide, what == ninTimeout:
+	case what == ninTimeout:
 		b.toasted = false
+		return eventBalloonGone
+	case what == ninHide: // mostly it was taken away, and another may stand by now
 		return eventBalloonGone
 	case what == wmMButtonUp:
 		return eventMiddle

@@ -1,0 +1,6 @@
+package notify
+
+// A desk shows notifications: at the icon.
+type desk = balloons
+
+func newDesk(o Options) *desk { return newBalloons(o) }
