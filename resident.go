@@ -17,6 +17,7 @@ import (
 	"holdfast/internal/autostart"
 	"holdfast/internal/config"
 	"holdfast/internal/control"
+	"holdfast/internal/dial"
 	"holdfast/internal/history"
 	"holdfast/internal/launch"
 	"holdfast/internal/responder"
@@ -305,25 +306,38 @@ func together(ctx context.Context, parts ...func(context.Context) error) error {
 }
 
 // apply makes settings the targets; those that did not change keep their sessions. Passwords come from the keyring: what
-// it does not tell at once holds up only those that need it, for secret.Patience at most.
+// it does not tell at once holds up only those that need it, for secret.Patience at most, and likewise what a script of the
+// system's says of their way.
 func (r *resident) apply(s config.Settings) error {
 	targets, err := withPassword(s.Targets, r.p.getenv)
 	if err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
 	pending, done := r.passwords.ask(accountsOf(targets))
-	if len(pending) > 0 {
+	known := len(pending) == 0
+	if !known {
 		select {
 		case <-done:
+			known = true
 		case <-time.After(early):
-			without := func(t monitor.Target) bool { _, account, ok := login(t); return ok && pending[account] }
-			others := s
-			others.Targets = slices.DeleteFunc(slices.Clone(s.Targets), without)
-			if err := r.watch(func() config.Settings { return others }); err != nil {
-				return err
-			}
-			<-done
 		}
+	}
+	wait := func(t monitor.Target) bool {
+		_, account, ok := login(t)
+		return !known && ok && pending[account] || t.Via == "system" && dial.SystemSilent(t.Address)
+	}
+	if slices.ContainsFunc(s.Targets, wait) {
+		others := s
+		others.Targets = slices.DeleteFunc(slices.Clone(s.Targets), wait)
+		if err := r.watch(func() config.Settings { return others }); err != nil {
+			return err
+		}
+		if len(others.Targets) > 0 { // else "nothing set up" would flash
+			r.first.Do(func() { close(r.applied) })
+		}
+	}
+	if !known {
+		<-done
 	}
 	return r.watch(func() config.Settings { return s })
 }

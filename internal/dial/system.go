@@ -358,12 +358,29 @@ func choose(ways []Via, inUse Via, accepts func(Via) bool) Via {
 // system leaves that to a script, which it runs itself, that is waited for, though no longer than some seconds: until it has
 // spoken For says what the settings say without it. Elsewhere it returns at once.
 func AskSystem(ctx context.Context, targets []string) {
-	if thisSystem == nil || len(targets) == 0 {
+	if thisSystem == nil || environmentNames() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, scriptPatience)
 	defer cancel()
 	thisSystem.ask(ctx, targets, false)
+}
+
+// SystemSilent reports whether the way "system" to target is what a script says that has said nothing of it yet: [AskSystem]
+// would wait.
+func SystemSilent(target string) bool {
+	return thisSystem != nil && !environmentNames() && thisSystem.silent(target)
+}
+
+func (p *systemProxies) silent(target string) bool {
+	s, err := p.settings()
+	if err != nil || !s.automatic() {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, known := p.answers[target]
+	return !known || p.under != s
 }
 
 // SystemChanges reports whether the way "system" may become another while this program runs.

@@ -159,16 +159,25 @@ func TestScript(t *testing.T) {
 		f := newScripting()
 		f.s.proxy = "static:1"
 		f.expect(t, a, "http://static:1") // nothing was said yet
+		if !f.silent(a) {
+			t.Error("the script has spoken?")
+		}
 		f.says = map[string]string{urlA: "p:3128", urlB: ""}
 		ask(f, false)
 		f.expect(t, a, "http://p:3128")
 		f.expect(t, b, "direct")
+		if f.silent(a) || f.silent(b) {
+			t.Error("the script has not spoken?")
+		}
 		ask(f, false)
 		if want := []string{urlA, urlB}; !slices.Equal(f.asked, want) {
 			t.Errorf("asked %q, want %q", f.asked, want)
 		}
 		f.set(func() { f.s.script = "http://192.0.2.3/another.pac" })
 		f.expect(t, a, "http://static:1") // what another script said does not count
+		if !f.silent(a) {
+			t.Error("another script has spoken?")
+		}
 		ask(f, false)
 		f.expect(t, a, "http://p:3128")
 	})
@@ -181,6 +190,9 @@ func TestScript(t *testing.T) {
 		f.expect(t, b, "http://static:1")
 		if len(f.asked) != 1 {
 			t.Errorf("asked %q", f.asked)
+		}
+		if f.silent(a) || f.silent(b) {
+			t.Error("it is waited for again")
 		}
 	})
 	t.Run("a script that cannot be fetched any more: what it said holds on", func(t *testing.T) {

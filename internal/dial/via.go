@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -305,26 +306,32 @@ func (v Via) For(target string) (Via, error) {
 	if !v.isSystem() {
 		return v, nil
 	}
-	for _, names := range [][]string{{"https_proxy", "HTTPS_PROXY"}, {"all_proxy", "ALL_PROXY"}} {
-		for _, name := range names {
-			value := strings.TrimSpace(os.Getenv(name))
-			if value == "" {
-				continue
-			}
-			if excepted, err := noProxy(target); excepted || err != nil {
-				return Via{}, err
-			}
-			p, err := parseBare(value)
-			if err != nil {
-				return Via{}, fmt.Errorf("the environment's %s: %w", name, err)
-			}
-			return p, nil
+	for _, name := range proxyVars {
+		value := strings.TrimSpace(os.Getenv(name))
+		if value == "" {
+			continue
 		}
+		if excepted, err := noProxy(target); excepted || err != nil {
+			return Via{}, err
+		}
+		p, err := parseBare(value)
+		if err != nil {
+			return Via{}, fmt.Errorf("the environment's %s: %w", name, err)
+		}
+		return p, nil
 	}
 	if thisSystem != nil {
 		return thisSystem.way(target)
 	}
 	return Via{}, nil
+}
+
+// proxyVars are the variables that name a proxy, the first that is set counts.
+var proxyVars = [...]string{"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}
+
+// environmentNames reports whether the environment names a proxy.
+func environmentNames() bool {
+	return slices.ContainsFunc(proxyVars[:], func(name string) bool { return strings.TrimSpace(os.Getenv(name)) != "" })
 }
 
 // noProxy reports whether the environment wants target to be reached directly. httpproxy knows how no_proxy is read;
