@@ -68,5 +68,18 @@ func isDisabled(device string) bool {
 	if r, _, _ := procCMGetDevNodeStatus.Call(uintptr(unsafe.Pointer(&status)), uintptr(unsafe.Pointer(&problem)), uintptr(node), 0); uint32(r) != 0 {
 		return false
 	}
-	return status&hasProblem != 0 && (problem == disabled || problem == offInDevice)
+	return status&hasProblem != 0 && (problem == disabled || problem == offInDevice) || isToBeDisabled(device)
+}
+
+// isToBeDisabled: the wish is written down before the device is stopped, and its interface may be gone before it says that
+// it has stopped.
+func isToBeDisabled(device string) bool {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, `SYSTEM\CurrentControlSet\Enum\`+device, registry.QUERY_VALUE)
+	if err != nil {
+		return false
+	}
+	defer k.Close()
+	const configFlagDisabled = 1 // CONFIGFLAG_DISABLED (regstr.h)
+	flags, _, err := k.GetIntegerValue("ConfigFlags")
+	return err == nil && flags&configFlagDisabled != 0
 }

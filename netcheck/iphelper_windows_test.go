@@ -410,6 +410,22 @@ func TestSwitchedOff(t *testing.T) {
 			}
 		}
 	}
+	enum, _, err := registry.CreateKey(registry.LOCAL_MACHINE, `SYSTEM\CurrentControlSet\Enum\PCI\ONE`, registry.ALL_ACCESS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer enum.Close()
+	for flags, want := range map[uint32]bool{0: false, 1: true, 0x80: false, 0x81: true} {
+		if err := enum.SetDWordValue("ConfigFlags", flags); err != nil {
+			t.Fatal(err)
+		}
+		if got := isToBeDisabled(`PCI\ONE`); got != want {
+			t.Errorf("ConfigFlags %#x: %v", flags, got)
+		}
+	}
+	if isToBeDisabled(`PCI\NOBODY`) {
+		t.Error("a device that is not there is to be disabled")
+	}
 	add("Descriptions", nil)
 	add(`{1}\Connection`, map[string]string{"Name": "Ethernet", "PnpInstanceID": `PCI\ONE`})
 	add(`{2}\Connection`, map[string]string{"Name": "Wi-Fi", "PnpInstanceID": `PCI\TWO`})
