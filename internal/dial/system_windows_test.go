@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -53,6 +54,18 @@ func TestProxySettingsOfThisWindows(t *testing.T) {
 	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() != nil {
 		t.Skip("this is a real Windows, and its settings are a person's")
 	}
+	// Other tests write there too.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	mine, err := windows.CreateMutex(nil, false, windows.StringToUTF16Ptr("holdfast-tests-proxy-settings"))
+	if mine == 0 {
+		t.Fatal(err)
+	}
+	defer windows.CloseHandle(mine)
+	if _, err := windows.WaitForSingleObject(mine, 120_000); err != nil {
+		t.Fatal(err)
+	}
+	defer windows.ReleaseMutex(mine)
 	k, _, err := registry.CreateKey(registry.CURRENT_USER, internetSettings, registry.ALL_ACCESS)
 	if err != nil {
 		t.Fatal(err)
