@@ -1,43 +1,20 @@
 package secret
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/zalando/go-keyring"
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) {
-	if os.Getenv("HOLDFAST_TEST_KEYRING") != "" {
-		if err := Help(os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	goleak.VerifyTestMain(m)
-}
 
 // The Credential Manager through the helper, as the program speaks to it.
 func TestCredentialManager(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := &Keyring{Wait: 20 * time.Second, Helper: func(ctx context.Context) (*exec.Cmd, error) {
-		cmd := exec.CommandContext(ctx, self)
-		cmd.Env = append(os.Environ(), "HOLDFAST_TEST_KEYRING=1")
-		return cmd, nil
-	}}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+	k, ctx := ring(t), within(t)
+	k.Wait = 20 * time.Second                                                   // of a busy machine
 	account := Account("me-"+fmt.Sprint(os.Getpid()), "proxy.example.net:3128") // of nobody
 	t.Cleanup(func() {
 		if err := keyring.Delete(Service, account); err != nil {
