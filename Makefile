@@ -17,7 +17,7 @@ LDFLAGS := -s -w -X main.version=$(shell scripts/version)
 
 PREFIX ?= /usr/local
 
-.PHONY: help run test test-windows build install uninstall deb deb-test bench lab check screenshots clean need-run need-test
+.PHONY: help run test test-windows build install uninstall deb deb-test windows windows-test windows-reproducible bench lab check screenshots clean need-run need-test need-windows
 
 help:
 	@echo 'make run          build Holdfast and start it'
@@ -28,13 +28,16 @@ help:
 	@echo 'make uninstall    take it away again'
 	@echo 'make deb          build packages for Debian and Ubuntu into dist/'
 	@echo 'make deb-test     install them into a fresh Debian, run and remove them (root; fetches that Debian)'
+	@echo 'make windows      build an installer and a zip for Windows into dist/ (SIGN=..., see docs/windows-signing.md)'
+	@echo 'make windows-test try what make windows built, under wine'
+	@echo 'make windows-reproducible  build both twice, each without a cache, and compare'
 	@echo 'make bench        measure: detection, recovery, processor time, memory, the window'
 	@echo 'make lab          make every break there is on real kernels and print what was seen (RUNS=10, ONLY="case 3", SYSTEM=windows)'
 	@echo 'make check        gofmt, vet, staticcheck, and the builds for other systems'
 	@echo 'make screenshots  photograph every screen, the tray and a notification into docs/screens/'
 	@echo 'make clean        remove what was built'
 	@echo
-	@echo 'run, build and test first look for what is missing and install it (Debian, Ubuntu) or name it.'
+	@echo 'run, build, test and windows first look for what is missing and install it (Debian, Ubuntu) or name it.'
 
 run: build
 	@scripts/run
@@ -64,6 +67,16 @@ deb: build
 deb-test: need-test
 	HOLDFAST_CHROOT=1 "$(GO)" test -count=1 -v -run 'InAFreshDebian' -timeout 30m ./packaging
 
+windows: export SIGN := $(SIGN)
+windows: need-windows
+	@scripts/windows
+
+windows-test:
+	@HOLDFAST_DIST="$(CURDIR)/dist" scripts/wine "$(GO)" test -count=1 -v -run OnWindows -timeout 20m ./packaging
+
+windows-reproducible: need-windows
+	@scripts/windows twice
+
 bench: need-test
 	"$(GO)" run ./internal/lab/bench -system $(SYSTEM)
 	HOLDFAST_LONG=1 "$(GO)" test -count=1 -v -run 'DoesNotGrow|LosesNoOutage' .
@@ -83,6 +96,10 @@ need-run:
 
 need-test:
 	@scripts/need test
+
+need-windows: export SIGN := $(SIGN)
+need-windows:
+	@scripts/need windows
 
 clean:
 	rm -rf bin dist

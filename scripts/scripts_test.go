@@ -205,6 +205,20 @@ func TestNeed(t *testing.T) {
 				"lxqt-panel mate-panel sway desktop-file-utils appstream groff-base dpkg-dev lintian debootstrap")},
 			says: []string{"redis-server: redis-server, a real server", "a service of their own: redis-server openssh-server tinyproxy squid dante-server."},
 		},
+		{
+			name: "for Windows", what: "windows", setUp: func(s *system) { s.program("clang", ""); s.apt("") },
+			asked: []string{update, install("gcc-mingw-w64-x86-64-win32 nsis zip")},
+			says:  []string{"build Holdfast for Windows", "nsis: makensis, makes the installer"},
+		},
+		{
+			name: "for Windows, signed", what: "windows", env: []string{"SIGN=-pkcs12 me.p12"}, setUp: func(s *system) {
+				for _, p := range []string{"clang", "x86_64-w64-mingw32-gcc", "makensis", "zip"} {
+					s.program(p, "")
+				}
+				s.apt("")
+			},
+			asked: []string{update, install("osslsigncode")}, says: []string{"signs programs"},
+		},
 		{name: "a wrong word", what: "fly", setUp: func(*system) {}, says: []string{"usage"}, code: 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
