@@ -47,18 +47,8 @@ func of(c color.RGBA) func(*image.RGBA) bool {
 // windowForWindows builds the window beside holdfast.exe as it is released.
 func (w *Wine) windowForWindows(t *testing.T) {
 	t.Helper()
-	script := func(args ...string) string {
-		out, err := exec.Command(filepath.Join("..", "..", "scripts", "cc-windows"), args...).Output()
-		if err != nil {
-			t.Fatalf("scripts/cc-windows: %v", err)
-		}
-		return strings.TrimSpace(string(out))
-	}
-	flags := "-s -w -H windowsgui -extld=" + script("linker") + " -extldflags '-static -Wl,--no-insert-timestamp'"
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", "migrated_fynedo", "-ldflags", flags, "-o", filepath.Join(filepath.Dir(w.exe), "holdfast-window.exe"), "./cmd/holdfast-window")
-	cmd.Dir = filepath.Join("..", "..")
-	// What scripts/wine lays into Go for tests is not in what is released.
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "GOOS=windows", "GOARCH=amd64", "GOFLAGS=", "CC="+script())
+	cmd := exec.Command(filepath.Join("..", "..", "scripts", "window-windows"), filepath.Join(filepath.Dir(w.exe), "holdfast-window.exe"))
+	cmd.Env = append(os.Environ(), "GOFLAGS=") // what scripts/wine lays into Go for tests is not in what is released
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build holdfast-window.exe: %v\n%s", err, out)
 	}
@@ -124,12 +114,15 @@ func TestIntegrationWindowsWindow(t *testing.T) {
 
 	var toml strings.Builder
 	var first, second string
-	for name, at := range map[string]*string{"First": &first, "Second": &second} {
+	for _, target := range []struct {
+		name string
+		at   *string
+	}{{"First", &first}, {"Second", &second}} {
 		l, err := net.Listen("tcp4", "127.0.0.1:0")
 		must("a free port", err)
-		*at = l.Addr().String()
 		l.Close()
-		fmt.Fprintf(&toml, "[[target]]\nname = %q\naddress = %q\nheartbeat = \"line\"\nsend = 'PING\\r\\n'\nexpect = '+PONG'\n\n", name, *at)
+		*target.at = l.Addr().String()
+		fmt.Fprintf(&toml, "[[target]]\nname = %q\naddress = %q\nheartbeat = \"line\"\nsend = 'PING\\r\\n'\nexpect = '+PONG'\n\n", target.name, *target.at)
 	}
 	defer redisHere(t, s, first)()
 	killSecond := redisHere(t, s, second)
@@ -174,6 +167,8 @@ func TestIntegrationWindowsWindow(t *testing.T) {
 		return at.Sub(began)
 	}
 	ever := open()
+	_, _, err = s.Find("First")
+	must("the first target is shown, with its name in the title", err)
 	_, place, err := s.Find("Holdfast")
 	must("the window", err)
 

@@ -26,7 +26,7 @@ type conn struct {
 }
 
 // patience is how long the X server may take for one answer.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // Numbers of the protocol.
 const (
