@@ -9,8 +9,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -307,8 +309,27 @@ func (r *Relay) receive(from int) {
 	}
 }
 
+// onOneProcessor keeps the goroutine on one processor until it ends, and its thread with it. A frame waits in a queue of the
+// processor that sent it (netif_rx in net/core/dev.c): whoever changes processors between two may have the second overtake
+// the first.
+func onOneProcessor() {
+	runtime.LockOSThread() // never unlocked: no other goroutine is to run there
+	var may, one unix.CPUSet
+	if unix.SchedGetaffinity(0, &may) != nil {
+		return
+	}
+	for cpu := range 8 * int(unsafe.Sizeof(may)) {
+		if may.IsSet(cpu) {
+			one.Set(cpu)
+			_ = unix.SchedSetaffinity(0, &one) // without it frames may swap places, now and then
+			return
+		}
+	}
+}
+
 // send passes frames on when they are due.
 func (r *Relay) send() {
+	onOneProcessor()
 	timer := time.NewTimer(maxHeld)
 	defer timer.Stop()
 	for {
