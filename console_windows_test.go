@@ -129,7 +129,12 @@ func inConsole(t *testing.T, args ...string) *desktest.Console {
 	}
 	t.Setenv("HOLDFAST_TEST_MAIN", "1")
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	state, err := os.MkdirTemp("", "holdfast-console")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(state) }) // wine's desktop, when a resident is what starts it, keeps the messages of that open
+	t.Setenv("XDG_STATE_HOME", state)
 	return desktest.InConsole(t, self, args...)
 }
 
