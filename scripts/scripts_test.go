@@ -42,6 +42,7 @@ func newSystem(t *testing.T) *system {
 		}
 	}
 	s.program("go", "echo go1.26.0")
+	s.program("uname", "echo x86_64")
 	s.program("id", "echo 0")
 	return s
 }
@@ -77,6 +78,16 @@ func (s *system) complete() {
 		s.file("/usr/include/" + f)
 	}
 	s.file("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
+}
+
+// allForTests adds all that the tests need but wine.
+func (s *system) allForTests() {
+	s.complete()
+	for _, name := range strings.Fields("ip nft redis-server sshd ssh-keygen tinyproxy squid danted microsocks curl tmux Xvfb xauth dbus-daemon gnome-keyring-daemon " +
+		"xfwm4 xfce4-panel dunst xdotool wmctrl import lxqt-panel mate-panel sway desktop-file-validate appstreamcli groff dpkg-shlibdeps lintian debootstrap") {
+		s.program(name, "")
+	}
+	s.file("/usr/lib/x86_64-linux-gnu/dri/swrast_dri.so")
 }
 
 // apt adds an apt-get that notes what it is asked, and then does what the shell script says.
@@ -202,7 +213,7 @@ func TestNeed(t *testing.T) {
 			name: "tests, with all that run needs", what: "test", setUp: func(s *system) { s.complete(); s.apt("") },
 			asked: []string{update, install("iproute2 nftables redis-server openssh-server openssh-client tinyproxy squid dante-server microsocks curl tmux xvfb xauth " +
 				"libgl1-mesa-dri dbus-daemon gnome-keyring xfwm4 xfce4-panel dunst xdotool wmctrl imagemagick " +
-				"lxqt-panel mate-panel sway desktop-file-utils appstream groff-base dpkg-dev lintian debootstrap")},
+				"lxqt-panel mate-panel sway desktop-file-utils appstream groff-base dpkg-dev lintian debootstrap"), install("wine64")},
 			says: []string{"redis-server: redis-server, a real server", "a service of their own: redis-server openssh-server tinyproxy squid dante-server."},
 		},
 		{
@@ -218,6 +229,24 @@ func TestNeed(t *testing.T) {
 				s.apt("")
 			},
 			asked: []string{update, install("osslsigncode")}, says: []string{"signs programs"},
+		},
+		{
+			name: "tests, on a computer of another kind", what: "test", setUp: func(s *system) { s.allForTests(); s.program("uname", "echo aarch64") },
+		},
+		{name: "tests, wine is there", what: "test", setUp: func(s *system) { s.allForTests(); s.file("/usr/lib/wine/wine64") }},
+		{
+			name: "tests, only wine is missing", what: "test",
+			setUp: func(s *system) { s.allForTests(); s.apt(""); s.file("/var/lib/apt/lists/deb_main_Packages") },
+			asked: []string{install("wine64")}, says: []string{"Installing: wine64"},
+		},
+		{
+			name: "tests, there is no wine to be had", what: "test",
+			setUp: func(s *system) { s.allForTests(); s.apt(`case "$*" in *install*) exit 100;; esac`) },
+			asked: []string{update, install("wine64")}, says: []string{"Without wine64 the tests of what is for Windows are skipped"},
+		},
+		{
+			name: "tests, no apt-get", what: "test", setUp: func(s *system) { s.allForTests() },
+			says: []string{"Without wine64 the tests of what is for Windows are skipped"},
 		},
 		{name: "a wrong word", what: "fly", setUp: func(*system) {}, says: []string{"usage"}, code: 2},
 	} {

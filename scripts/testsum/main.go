@@ -1,10 +1,11 @@
 // Command testsum reads the output of go test -json and prints what a person wants to know: each package with its time,
-// the output of what failed, every skipped test with its reason, and as its last line the sum. It exits with 1 unless
+// the output of what failed, the slowest tests, every skipped one with its reason, and as its last line the sum. It exits with 1 unless
 // everything passed or was skipped.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -31,7 +32,20 @@ type sum struct {
 	failures                map[string]int   // by package, and below each test with subtests
 	names                   []string         // of what failed
 	skips                   []string
+	took                    []took
 }
+
+// A took is how long a test ran, without the time that it waited for its turn.
+type took struct {
+	name    string
+	seconds float64
+}
+
+// slowest is how many of the slowest tests are named, and from where on a test is slow.
+const (
+	slowest     = 10
+	slowSeconds = 5
+)
 
 func main() {
 	s := newSum(os.Stdout)
@@ -86,7 +100,7 @@ func (s *sum) take(e event) {
 			s.endPackage(e)
 			return
 		}
-		s.endTest(k, e.Action)
+		s.endTest(k, e.Action, e.Elapsed)
 	case "exit-status":
 		if s.failed == 0 {
 			s.fail(e.Package, "go test "+e.Package)
@@ -94,11 +108,14 @@ func (s *sum) take(e event) {
 	}
 }
 
-func (s *sum) endTest(k key, action string) {
+func (s *sum) endTest(k key, action string, seconds float64) {
 	output := s.output[k]
 	delete(s.output, k)
 	if s.parents[k] && (action != "fail" || s.failures[k.pkg+" "+k.test] > 0) {
 		return // its subtests were counted
+	}
+	if seconds >= slowSeconds {
+		s.took = append(s.took, took{k.pkg + " " + k.test, seconds})
 	}
 	switch action {
 	case "pass":
@@ -171,6 +188,10 @@ func reason(output []string) string {
 }
 
 func (s *sum) end() bool {
+	slices.SortStableFunc(s.took, func(a, b took) int { return cmp.Compare(b.seconds, a.seconds) })
+	for _, t := range s.took[:min(len(s.took), slowest)] {
+		fmt.Fprintf(s.w, "slow    %s  %.1f s\n", t.name, t.seconds)
+	}
 	for _, n := range s.skips {
 		fmt.Fprintln(s.w, "skipped", n)
 	}

@@ -51,6 +51,9 @@ func TestSum(t *testing.T) {
 {"Action":"fail","Package":"p","Test":"TestA"}
 {"Action":"fail","Package":"p"}
 {"Action":"exit-status","Package":"./..."}`, "0 passed, 1 failed, 0 skipped", nil, false},
+		{"a slow test is named", pass + `{"Action":"run","Package":"p","Test":"TestSlow"}
+{"Action":"pass","Package":"p","Test":"TestSlow","Elapsed":12.34}
+{"Action":"pass","Package":"p","Elapsed":13}`, "2 passed, 0 failed, 0 skipped", []string{"slow    p TestSlow  12.3 s"}, true},
 		{"nothing ran", "", "0 passed, 0 failed, 0 skipped", nil, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
