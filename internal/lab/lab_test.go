@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	// Whoever plays a row mostly waits: more of them than processors keep those busy enough.
 	flag.Parse()
 	if at := flag.Lookup("test.parallel"); at != nil && at.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		flag.Set("test.parallel", strconv.Itoa(6*runtime.GOMAXPROCS(0)))
+		flag.Set("test.parallel", strconv.Itoa(5*runtime.GOMAXPROCS(0)))
 	}
 	// The thread that starts processes lives as long as the process, see spawn; so does who waits for Ctrl-C.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("holdfast/internal/lab.spawnLoop"), goleak.IgnoreAnyFunction("holdfast/internal/lab.endOnSignal"), goleak.Cleanup(func(code int) {
