@@ -3,10 +3,16 @@
 package lab
 
 import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // builtExe is the real program for Windows, built once for all tests.
@@ -79,4 +85,99 @@ func TestIntegrationWindowsHarmless(t *testing.T) {
 			h.try(t, w.Program)
 		})
 	}
+}
+
+// holdfast.exe serve sets SIO_KEEPALIVE_VALS on what it accepts: the kernel below wine counts down to the first probe.
+func TestIntegrationWindowsServe(t *testing.T) {
+	w := wine(t)
+	Need(t, "ss")
+	t.Parallel()
+	l := New(t)
+	win, err := w.Windows(l.Server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := l.Serve(win.Path, 7000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := dial(l, ServerAt(7000), 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.c.Close()
+	if _, err := io.WriteString(s.c, "PING\n"); err != nil {
+		t.Fatal(err)
+	}
+	s.c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if answer, err := s.r.ReadString('\n'); err != nil || strings.TrimSpace(answer) != "+PONG" {
+		t.Errorf("PING is answered by %q, %v\n%s", answer, err, p.Tail())
+	}
+	// "timer:(keepalive,860ms,0)"; it is another's turn for as long as an answer is not acknowledged.
+	counting := regexp.MustCompile(`timer:\(keepalive,(\d{1,3}ms|1(\.\d+)?sec),`)
+	said := ""
+	for end := time.Now().Add(5 * time.Second); !counting.MatchString(said); time.Sleep(20 * time.Millisecond) {
+		if said, err = l.Server.Run("ss", "-Htno", "state", "established", "sport", "=", ":7000"); err != nil || time.Now().After(end) {
+			t.Fatalf("no keepalive after a second is counted down to (%v):\n%s", err, said)
+		}
+	}
+	t.Log(strings.TrimSpace(said))
+}
+
+// The one Holdfast of a user on Windows: a second start finds the first, the next one starts after the first was killed,
+// and the outage that the killed one had seen is kept.
+func TestIntegrationWindowsResident(t *testing.T) {
+	w := wine(t)
+	Need(t, "redis-server")
+	t.Parallel()
+	l := New(t)
+	redis, err := l.Redis(Port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	win, err := w.Windows(l.Client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(l.Dir, "holdfast.toml")
+	text := fmt.Sprintf("[[target]]\nname = \"gate\"\naddress = %q\nheartbeat = \"line\"\nsend = 'PING\\r\\n'\nexpect = '+PONG'\n", ServerAt(Port))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start := func() *Proc {
+		t.Helper()
+		p, err := l.Client.Start(win.Path, "--no-tray", "--config", "Z:"+config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := start()
+	until := func(what string, args ...string) {
+		t.Helper()
+		said := ""
+		for end := time.Now().Add(30 * time.Second); !strings.Contains(said, what); time.Sleep(100 * time.Millisecond) {
+			if said, err = l.Client.Run(win.Path, args...); time.Now().After(end) {
+				t.Fatalf("%q does not say %q: %v\n%s\nthe resident:\n%s", args, what, err, said, p.Tail())
+			}
+		}
+	}
+	until(`"state":"up"`, "status", "--json")
+	if said, _ := l.Client.Run(win.Path, "--no-tray", "--config", "Z:"+config); !strings.Contains(said, "already running") {
+		t.Errorf("a second start says %q", said)
+	}
+	if err := redis.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	until(`"cause":"server-refused"`, "status", "--json")
+	if _, err := l.Redis(Port); err != nil {
+		t.Fatal(err)
+	}
+	until(`"state":"up"`, "status", "--json")
+	if err := p.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p = start()
+	until(`"state":"up"`, "status", "--json")
+	until(`server-refused`, "history", "--json")
 }
