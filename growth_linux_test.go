@@ -138,7 +138,7 @@ func allAre(t *testing.T, c *control.Client, state string) {
 // measured is the program that is shipped, not this one.
 func TestTheResidentDoesNotGrow(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes a quarter of a minute")
+		t.Skip("needs more time than -short leaves: a quarter of a minute")
 	}
 	d := desktest.New(t)
 	program := filepath.Join(d.Dir, "program")

@@ -20,7 +20,7 @@ import (
 // ws2ipdef.h and ipexport.h (mingw-w64 10.0, _WIN32_WINNT 0x0a00).
 func TestLayout(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) != 8 {
-		t.Skip("of a program for 32 bits it differs")
+		t.Skip("needs a program for 64 bits: of one for 32 the layout differs")
 	}
 	var (
 		ifr windows.MibIfRow2

@@ -416,7 +416,7 @@ func TestDebianPackages(t *testing.T) {
 // The packages in a Debian that has nothing else: apt brings what they need, they run, and go without a trace.
 func TestDebianPackagesInAFreshDebian(t *testing.T) {
 	if os.Getenv("HOLDFAST_CHROOT") == "" {
-		t.Skip("fetches a whole Debian; make deb-test runs it")
+		t.Skip("needs what make deb-test sets: it fetches a whole Debian")
 	}
 	desktest.Need(t, "debootstrap")
 	if os.Getuid() != 0 {

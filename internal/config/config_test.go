@@ -206,7 +206,7 @@ func TestLoad(t *testing.T) {
 
 func TestPath(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("XDG is not for Windows")
+		t.Skip("needs a system with XDG folders")
 	}
 	t.Setenv("HOME", "/home/somebody")
 	for _, c := range []struct{ xdg, want string }{

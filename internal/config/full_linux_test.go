@@ -56,7 +56,7 @@ func TestIntegrationFullDisk(t *testing.T) {
 // Who may not read the file, or write beside it, is told so.
 func TestIntegrationWithoutRights(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Skip("root may read everything")
+		t.Skip("needs a user who is not root: root may read everything")
 	}
 	path := file(t, one)
 	s := Open(path)

@@ -170,7 +170,7 @@ func TestReloadThroughLinks(t *testing.T) {
 
 func TestPolling(t *testing.T) {
 	if testing.Short() {
-		t.Skip("looks every two seconds")
+		t.Skip("needs more time than -short leaves: it looks every two seconds")
 	}
 	t.Parallel()
 	path := file(t, one)

@@ -661,7 +661,7 @@ func writeUntilKilled() {
 // one that was reported as ended is lost, and none is there twice.
 func TestIntegrationKill9(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("kill -9 is Unix's")
+		t.Skip("needs Unix: kill -9")
 	}
 	const many = 1000
 	dir := t.TempDir()

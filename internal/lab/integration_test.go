@@ -141,7 +141,7 @@ func TestIntegrationBreaks(t *testing.T) {
 // connect gives up, and takes a hundred clients. What is back after so long is found as soon.
 func TestIntegrationProxyNotWornOut(t *testing.T) {
 	if testing.Short() {
-		t.Skip("skipped: takes a minute")
+		t.Skip("needs more time than -short leaves: takes a minute")
 	}
 	Need(t, "redis-server", "tinyproxy")
 	t.Parallel()
@@ -318,7 +318,7 @@ var goroutineHeader = regexp.MustCompile(`(?m)^\S+ goroutine \d+ .*\[`)
 // Over a thousand reconnects the program gains no file descriptor and no goroutine.
 func TestIntegrationThousandReconnects(t *testing.T) {
 	if testing.Short() {
-		t.Skip("skipped: takes half a minute")
+		t.Skip("needs more time than -short leaves: takes half a minute")
 	}
 	t.Parallel()
 	hold := program(t)

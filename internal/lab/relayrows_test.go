@@ -14,7 +14,7 @@ var lasts = flag.Duration("lasts", 6*time.Second, "how long each harmless state 
 // Over a long way each break is noticed as much later as round trips are needed, and named as rightly.
 func TestIntegrationRelayBreaks(t *testing.T) {
 	if testing.Short() {
-		t.Skip("skipped: takes minutes")
+		t.Skip("needs more time than -short leaves: takes minutes")
 	}
 	hold := program(t)
 	for _, r := range RelayRows() {
@@ -31,7 +31,7 @@ func TestIntegrationRelayBreaks(t *testing.T) {
 // Heavy loss, jitter, reordering and a long way make no outage.
 func TestIntegrationRelayHarmless(t *testing.T) {
 	if testing.Short() {
-		t.Skip("skipped: takes minutes")
+		t.Skip("needs more time than -short leaves: takes minutes")
 	}
 	hold := program(t)
 	for _, h := range RelayHarmlessRows(*lasts) {
