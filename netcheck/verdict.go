@@ -1,7 +1,9 @@
 package netcheck
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -76,6 +78,9 @@ var causeHops = map[Cause]Hop{
 	ServerRefused: HopServer, ServerClosed: HopServer, ServerReset: HopServer, ServerUnreachable: HopServer, PortFiltered: HopServer,
 	ServerHung: HopService, TLSFailed: HopService, ProtocolError: HopService, AuthFailed: HopService,
 }
+
+// Causes is every cause that can be shown, in the order of their codes.
+func Causes() []Cause { return slices.Sorted(maps.Keys(causeHops)) }
 
 // Hop is the hop that c blames; HopNone for CauseNone and for a code this version does not know.
 func (c Cause) Hop() Hop { return causeHops[c] }

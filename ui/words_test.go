@@ -13,15 +13,7 @@ import (
 )
 
 // causes is every cause that may be shown.
-var causes = []netcheck.Cause{
-	netcheck.CableUnplugged, netcheck.InterfaceDisabled, netcheck.InterfaceGone, netcheck.NoAddress, netcheck.NoRoute,
-	netcheck.AddressChanged, netcheck.Asleep, netcheck.Stalled, netcheck.GatewayUnreachable, netcheck.ResolverUnreachable,
-	netcheck.NameNotFound, netcheck.ProxyRefused, netcheck.ProxyUnreachable, netcheck.ProxyClosed, netcheck.ProxyHung,
-	netcheck.ProxyAuthRequired, netcheck.ProxyDenied, netcheck.ProxyUpstreamFailed, netcheck.ProxyProtocolError,
-	netcheck.PathLost, netcheck.PathProhibited, netcheck.FlowLost, netcheck.ServerRefused, netcheck.ServerClosed,
-	netcheck.ServerReset, netcheck.ServerUnreachable, netcheck.PortFiltered, netcheck.ServerHung, netcheck.TLSFailed,
-	netcheck.ProtocolError, netcheck.AuthFailed,
-}
+var causes = netcheck.Causes()
 
 var placeholder = regexp.MustCompile(`\{[a-z0-9]+\}`)
 

@@ -3,17 +3,14 @@
 package control
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 func TestPath(t *testing.T) {
@@ -84,38 +81,9 @@ func TestTheOnlyOne(t *testing.T) {
 	}
 }
 
-// TestMainAsAnother is the process that TestKilledAndStopped treats badly.
-func TestMainAsAnother(t *testing.T) {
-	path := os.Getenv("HOLDFAST_TEST_SOCKET")
-	if path == "" {
-		t.Skip("is run by TestKilledAndStopped")
-	}
-	if _, err := Listen(path); err != nil {
-		t.Fatal(err)
-	}
-	fmt.Println("listens")
-	time.Sleep(time.Minute) // it is killed long before
-}
-
 func TestKilledAndStopped(t *testing.T) {
 	path := place(t)
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMainAsAnother$", "-test.v")
-	cmd.Env = append(os.Environ(), "HOLDFAST_TEST_SOCKET="+path)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for r := bufio.NewScanner(out); ; {
-		if !r.Scan() {
-			t.Fatal("it did not start")
-		}
-		if r.Text() == "listens" {
-			break
-		}
-	}
+	cmd := another(t, path)
 	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}

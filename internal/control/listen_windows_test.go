@@ -1,11 +1,7 @@
 package control
 
 import (
-	"bufio"
 	"errors"
-	"net"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -79,43 +75,9 @@ func TestPipesThatAreRefused(t *testing.T) {
 	}
 }
 
-// TestMainAsAnother is the process that TestKilled kills.
-func TestMainAsAnother(t *testing.T) {
-	path := os.Getenv("HOLDFAST_TEST_PIPE")
-	if path == "" {
-		t.Skip("is run by TestKilled")
-	}
-	l, err := Listen(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	os.Stdout.WriteString("listens\n")
-	for {
-		if _, err := l.Accept(); errors.Is(err, net.ErrClosed) {
-			return
-		}
-	}
-}
-
 func TestKilled(t *testing.T) {
 	path := place(t)
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMainAsAnother$", "-test.v")
-	cmd.Env = append(os.Environ(), "HOLDFAST_TEST_PIPE="+path)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for r := bufio.NewScanner(out); ; {
-		if !r.Scan() {
-			t.Fatal("it did not start")
-		}
-		if strings.TrimSpace(r.Text()) == "listens" {
-			break
-		}
-	}
+	cmd := another(t, path)
 	if _, err := Listen(path); !errors.Is(err, ErrRunning) {
 		t.Errorf("while it runs: %v, want ErrRunning", err)
 	}

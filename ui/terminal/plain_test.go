@@ -26,15 +26,6 @@ func spoken(r rune, l ui.Lang) bool {
 // Everything that status, check and watch say with --plain can be read aloud: of each cause, in both languages, through a
 // proxy and without.
 func TestPlainTextIsForEars(t *testing.T) {
-	causes := []netcheck.Cause{
-		netcheck.CableUnplugged, netcheck.InterfaceDisabled, netcheck.InterfaceGone, netcheck.NoAddress, netcheck.NoRoute,
-		netcheck.AddressChanged, netcheck.Asleep, netcheck.Stalled, netcheck.GatewayUnreachable, netcheck.ResolverUnreachable,
-		netcheck.NameNotFound, netcheck.ProxyRefused, netcheck.ProxyUnreachable, netcheck.ProxyClosed, netcheck.ProxyHung,
-		netcheck.ProxyAuthRequired, netcheck.ProxyDenied, netcheck.ProxyUpstreamFailed, netcheck.ProxyProtocolError,
-		netcheck.PathLost, netcheck.PathProhibited, netcheck.FlowLost, netcheck.ServerRefused, netcheck.ServerClosed,
-		netcheck.ServerReset, netcheck.ServerUnreachable, netcheck.PortFiltered, netcheck.ServerHung, netcheck.TLSFailed,
-		netcheck.ProtocolError, netcheck.AuthFailed,
-	}
 	for _, l := range []ui.Lang{ui.English, ui.Chinese} {
 		plain := Still{Lang: l, Plain: true}
 		check := func(what, text string) {
@@ -54,7 +45,7 @@ func TestPlainTextIsForEars(t *testing.T) {
 			s.State, s.Verdict = state, netcheck.Verdict{}
 			check(state.String(), string(plain.Append(nil, s, noon)))
 		}
-		for _, cause := range causes {
+		for _, cause := range netcheck.Causes() {
 			for _, proxy := range []string{"", "http://proxy.example.net:3128"} {
 				s := down("office")
 				s.Proxy = proxy
