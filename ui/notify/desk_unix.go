@@ -291,9 +291,7 @@ func words(body []any) []string {
 	out := []string{}
 	if len(body) > 0 {
 		if list, ok := body[0].([]string); ok {
-			for _, word := range list[:min(len(list), 64)] {
-				out = append(out, word)
-			}
+			out = append(out, list[:min(len(list), 64)]...)
 		}
 	}
 	return out

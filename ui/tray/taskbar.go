@@ -210,13 +210,6 @@ func (b *taskbar) meaning(lParam uintptr) taskbarEvent {
 	return eventNothing
 }
 
-// Fields of NOTIFYICONDATAW, in UTF-16 units, the zero at the end included.
-const (
-	tipUnits   = 128
-	titleUnits = 64
-	textUnits  = 256
-)
-
 // field returns s as it fits into a field of units, with a zero at the end: what is too long is cut after a whole character
 // and ends in an ellipsis.
 func field(s string, units int) []uint16 {

@@ -372,6 +372,13 @@ func (w *window) icon(name string, edge int) uintptr {
 	return made
 }
 
+// Fields of NOTIFYICONDATAW, in UTF-16 units, the zero at the end included.
+const (
+	tipUnits   = 128
+	titleUnits = 64
+	textUnits  = 256
+)
+
 // notifyIconData is NOTIFYICONDATAW (shellapi.h): 976 bytes on amd64 and arm64.
 type notifyIconData struct {
 	size                uint32
