@@ -118,6 +118,7 @@ func newRoot(p *program) *cobra.Command {
 
 	all.StringVar(&p.socket, "socket", "", "control socket, a named pipe on Windows (default: the user's own)")
 	f.add(root)
+	takeVersion(root)
 	complete(root, "lang", "en", "zh")
 	root.AddCommand(
 		p.newWatch(), p.newCheck(), p.newServe(), p.newStatus(), p.newReconnect(), p.newPause(), p.newResume(), p.newOpen(),

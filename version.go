@@ -38,13 +38,25 @@ func versionString() string {
 	return "devel-" + revision + dirty
 }
 
+// versionLine says what was built, with what, for what.
+func versionLine() string {
+	return fmt.Sprintf("holdfast %s (%s, %s/%s)\n", versionString(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// takeVersion has root understand --version, as most programs do.
+func takeVersion(root *cobra.Command) {
+	root.Flags().Bool("version", false, "print the version")
+	root.Version = versionLine()
+	root.SetVersionTemplate("{{.Version}}")
+}
+
 func (p *program) newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  atMost(0),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(p.out, "holdfast %s (%s, %s/%s)\n", versionString(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprint(p.out, versionLine())
 			return err
 		},
 	}
