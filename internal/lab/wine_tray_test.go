@@ -38,6 +38,7 @@ func like(is func(r, g, b int) bool) func(*image.RGBA) bool {
 
 var (
 	greenish = like(func(r, g, b int) bool { return g > r+60 && g > b+30 })
+	dark     = like(func(r, g, b int) bool { return max(r, g, b) < 0x60 })
 	reddish  = like(func(r, g, b int) bool { return r > g+80 && r > b+80 })
 )
 
@@ -119,6 +120,9 @@ func (d *taskbarOf) open() {
 	d.point(d.middle())
 	d.must("a right click", d.Click(3))
 	d.sees("the menu", ofMenu, true)
+	at := d.middle().Add(image.Pt(0, lineQuit))
+	_, err := d.Seen(image.Rect(at.X-300, at.Y-6, at.X-40, at.Y+6), dark)
+	d.must("the words of the menu, down to its last line", err)
 }
 
 // away takes the pointer away from the icon.
