@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,9 +107,9 @@ func TestPathByTCP(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 800*time.Millisecond)
 				defer cancel()
 				w := Way{Index: 4, Source: ip("192.0.2.10"), Gateway: gateway, Destination: host}
-				asked := 0
+				var asked atomic.Int32
 				p := newTCPProbe(ctx, w, 33434, func(ctx context.Context, _ Way, dst netip.AddrPort) (Outcome, time.Duration) {
-					asked++
+					asked.Add(1)
 					if dst.Addr() != host {
 						t.Errorf("%v was asked", dst)
 					}
@@ -126,8 +127,8 @@ func TestPathByTCP(t *testing.T) {
 				if p.send(host, 0, 0) {
 					t.Error("something is sent after the end")
 				}
-				if asked < 1 || asked > 2 {
-					t.Errorf("asked %d times", asked)
+				if n := asked.Load(); n < 1 || n > 2 {
+					t.Errorf("asked %d times", n)
 				}
 			})
 		})

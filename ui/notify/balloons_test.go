@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,11 +19,13 @@ import (
 type fakeIcon struct {
 	*balloons
 	events chan ui.BalloonEvent
+	began  time.Time
+	logged strings.Builder
+
+	mu     sync.Mutex // guards what follows
 	opened int
 	said   []string
-	logged strings.Builder
 	broken error // it takes nothing
-	began  time.Time
 }
 
 // atIcon runs f with a desk at an icon, in a bubble.
@@ -31,11 +34,14 @@ func atIcon(t *testing.T, f func(d *fakeIcon)) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeIcon{events: make(chan ui.BalloonEvent, 16), began: time.Now()}
 		d.balloons = newBalloons(Options{
-			Actions: Actions{Open: func() { d.opened++ }},
+			Actions: Actions{Open: func() { d.with(func() { d.opened++ }) }},
 			Logger:  slog.New(slog.NewTextHandler(&d.logged, nil)),
-			Balloon: func(_ context.Context, b ui.Balloon) error {
-				d.said = append(d.said, time.Since(d.began).String()+" "+b.Title)
-				return d.broken
+			Balloon: func(_ context.Context, b ui.Balloon) (err error) {
+				d.with(func() {
+					d.said = append(d.said, time.Since(d.began).String()+" "+b.Title)
+					err = d.broken
+				})
+				return err
 			},
 			Balloons: d.events,
 		})
@@ -51,13 +57,22 @@ func atIcon(t *testing.T, f func(d *fakeIcon)) {
 	})
 }
 
+// with runs f while nobody else touches what is guarded.
+func (d *fakeIcon) with(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+}
+
 func (d *fakeIcon) says(t *testing.T, when string, want ...string) {
 	t.Helper()
 	synctest.Wait()
-	if got := strings.Join(d.said, "; "); got != strings.Join(want, "; ") {
-		t.Errorf("%s: told %q, want %q", when, got, strings.Join(want, "; "))
-	}
-	d.said = nil
+	d.with(func() {
+		if got := strings.Join(d.said, "; "); got != strings.Join(want, "; ") {
+			t.Errorf("%s: told %q, want %q", when, got, strings.Join(want, "; "))
+		}
+		d.said = nil
+	})
 }
 
 func (d *fakeIcon) event(e ui.BalloonEvent) { d.events <- e }
@@ -120,15 +135,17 @@ func TestClickOnABalloonOpensTheWindow(t *testing.T) {
 		d.says(t, "the first", "0s office is broken")
 		d.event(ui.BalloonClicked)
 		d.says(t, "which makes room", "0s other")
-		if d.opened != 1 {
-			t.Errorf("opened %d times", d.opened)
-		}
+		d.with(func() {
+			if d.opened != 1 {
+				t.Errorf("opened %d times", d.opened)
+			}
+		})
 	})
 }
 
 func TestIconThatTakesNoBalloon(t *testing.T) {
 	atIcon(t, func(d *fakeIcon) {
-		d.broken = errors.New("there is no taskbar")
+		d.with(func() { d.broken = errors.New("there is no taskbar") })
 		d.show(broken, english)
 		d.says(t, "tried", "0s office is broken")
 		time.Sleep(time.Hour)
@@ -138,7 +155,7 @@ func TestIconThatTakesNoBalloon(t *testing.T) {
 		if n := strings.Count(d.logged.String(), "no notification can be shown"); n != 1 {
 			t.Errorf("said %d times: %s", n, d.logged.String())
 		}
-		d.broken = nil
+		d.with(func() { d.broken = nil })
 		d.event(ui.BalloonReady)
 		d.says(t, "there is an icon", "1h0m0s office is broken")
 		time.Sleep(balloonFor)
