@@ -424,9 +424,23 @@ Section "un.Holdfast" SecRemove
 	DeleteRegKey HKCU "${UNINSTALL}"
 SectionEnd
 
+; Purge FOLDER: what has just ended, or looks for viruses, may hold a file in it for a moment.
+!macro Purge folder
+	StrCpy $2 0
+	${DoWhile} ${FileExists} "${folder}\*.*"
+		RMDir /r "${folder}"
+		${If} $2 > 25 ; five seconds
+			${Break}
+		${EndIf}
+		${If} ${FileExists} "${folder}\*.*"
+			Sleep 200
+		${EndIf}
+		IntOp $2 $2 + 1
+	${Loop}
+!macroend
 Section /o "un.$(purge)" SecPurge
-	RMDir /r "$APPDATA\holdfast"
-	RMDir /r "$LOCALAPPDATA\holdfast"
+	!insertmacro Purge "$APPDATA\holdfast"
+	!insertmacro Purge "$LOCALAPPDATA\holdfast"
 	RMDir /r "$APPDATA\fyne\holdfast-window"
 	RMDir "$APPDATA\fyne"
 SectionEnd
