@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -64,7 +65,7 @@ func (p *program) check(ctx context.Context, t monitor.Target) error {
 		return nil
 	})
 	switch {
-	case err != nil:
+	case err != nil && !(checked(s) && errors.Is(err, errSystemHangs)):
 		return err
 	case ctx.Err() != nil:
 		return fmt.Errorf("%q: ended before there was an answer", t.Address)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -181,7 +182,13 @@ func (p *program) print(ctx context.Context, next nextEvent, note string) error 
 	}
 }
 
-// running runs engine beside work: when either ends the other is told to, and both have ended when it returns.
+// endTime is how long an engine may take to end. It ends at once unless the system is asked something and hangs.
+const endTime = 5 * time.Second
+
+var errSystemHangs = errors.New("this computer's network does not answer questions about itself")
+
+// running runs engine beside work: when either ends the other is told to, and both have ended when it returns, unless with
+// errSystemHangs.
 func running(ctx context.Context, engine, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
@@ -191,7 +198,12 @@ func running(ctx context.Context, engine, work func(context.Context) error) erro
 	}()
 	err := work(ctx)
 	cancel()
-	return errors.Join(err, <-ended)
+	select {
+	case engineErr := <-ended:
+		return errors.Join(err, engineErr)
+	case <-time.After(endTime):
+		return errors.Join(err, errSystemHangs)
+	}
 }
 
 // orderly is err, unless it only says that ctx ended.

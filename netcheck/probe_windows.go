@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -94,48 +93,25 @@ func askTCP(ctx context.Context, w Way, dst netip.AddrPort) (Outcome, time.Durat
 	return Unreachable, 0
 }
 
-// An echoProbe asks by ICMP echo requests, which need no rights here.
+// An echoProbe asks by ICMP echo requests, which need no rights here. What it asks goes through the post, which owns file,
+// pending and shut.
 type echoProbe struct {
-	ctx  context.Context
-	way  Way
-	v6   bool
-	file windows.Handle
-	stir windows.Handle // an event: something was sent, or the context ended
-	stop func() bool
+	ctx     context.Context
+	way     Way
+	v6      bool
+	answers chan reply
 
-	mu   sync.Mutex // guards what follows
-	sent []*echo
-	shut bool
+	file    windows.Handle
+	pending int // requests under way
+	shut    bool
 }
 
-// An echo is one request. The system writes the reply into its memory until its event is set.
-type echo struct {
-	event windows.Handle
-	mem   *echoMemory // not Go's: nobody can tell the system to give it up
-	to    netip.Addr
-	ttl   int
-	at    time.Time
-}
-
-type echoMemory struct {
-	source, destination [sockaddrSize]byte
-	data                [8]byte
-	options             echoOptions
-	reply               [512]byte
-}
-
-// echoOptions is an IP_OPTION_INFORMATION.
-type echoOptions struct {
-	ttl, tos, flags, size uint8
-	data                  uintptr
-}
-
-// burials are the requests that outlived their probe: each ends with its time limit.
-var burials sync.WaitGroup
+// manyAnswers is more than anybody asks for by one probe.
+const manyAnswers = 64
 
 // openProbe makes the handle that questions are asked by; receive is interrupted when ctx ends.
 func openProbe(ctx context.Context, w Way) (asker, error) {
-	p := &echoProbe{ctx: ctx, way: w, v6: w.Destination.Is6()}
+	p := &echoProbe{ctx: ctx, way: w, v6: w.Destination.Is6(), answers: make(chan reply, manyAnswers)}
 	create := procIcmpCreateFile
 	if p.v6 {
 		create = procIcmp6CreateFile
@@ -147,66 +123,42 @@ func openProbe(ctx context.Context, w Way) (asker, error) {
 	if p.file = windows.Handle(h); p.file == windows.InvalidHandle {
 		return nil, err
 	}
-	if p.stir, err = windows.CreateEvent(nil, 0, 0, nil); err != nil {
-		_, _, _ = procIcmpCloseHandle.Call(uintptr(p.file))
+	if err := post.enter(); err != nil {
+		_, _, _ = procIcmpCloseHandle.Call(h)
 		return nil, err
 	}
-	p.stop = context.AfterFunc(ctx, p.wake)
 	return p, nil
 }
 
-func (p *echoProbe) wake() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.shut {
-		_ = windows.SetEvent(p.stir)
-	}
-}
-
 func (p *echoProbe) close() {
-	p.stop()
-	p.mu.Lock()
-	p.shut = true
-	left := p.sent
-	p.mu.Unlock()
-	windows.CloseHandle(p.stir)
-	_, _, _ = procIcmpCloseHandle.Call(uintptr(p.file))
-	for _, e := range left {
-		if n, _ := windows.WaitForSingleObject(e.event, 0); n == windows.WAIT_OBJECT_0 {
-			e.free()
-			continue
-		}
-		burials.Go(func() {
-			// Longer than any request may take. Memory that the system has not let go of by then is never freed.
-			if n, _ := windows.WaitForSingleObject(e.event, uint32((longestAsk+2*time.Second)/time.Millisecond)); n == windows.WAIT_OBJECT_0 {
-				e.free()
-			}
-		})
-	}
+	post.do(func() {
+		p.shut = true
+		p.end()
+	})
 }
 
-func (e *echo) free() {
-	windows.CloseHandle(e.event)
-	_, _ = windows.LocalFree(windows.Handle(unsafe.Pointer(e.mem)))
-}
-
-// newEcho makes the memory of a request.
-func newEcho() (*echo, error) {
-	const fixedZeroed = 0x40 // LPTR
-	mem, err := windows.LocalAlloc(fixedZeroed, uint32(unsafe.Sizeof(echoMemory{})))
-	if err != nil {
-		return nil, err
+// end closes the file when nobody needs it any more: never while a request is under way, see post.
+func (p *echoProbe) end() {
+	if p.shut && p.pending == 0 {
+		_, _, _ = procIcmpCloseHandle.Call(uintptr(p.file))
+		post.leave()
 	}
-	e := &echo{mem: *(**echoMemory)(unsafe.Pointer(&mem))}
-	if e.event, err = windows.CreateEvent(nil, 1, 0, nil); err != nil {
-		_, _ = windows.LocalFree(windows.Handle(mem))
-		return nil, err
-	}
-	return e, nil
 }
 
 // send asks once, for as long as the context allows; ttl 0 is the system's. It reports whether the packet left.
 func (p *echoProbe) send(to netip.Addr, _, ttl int) bool {
+	left := make(chan bool, 1)
+	post.do(func() { left <- !p.shut && p.ask(to, ttl) })
+	select {
+	case ok := <-left:
+		return ok
+	case <-p.ctx.Done(): // a system that hangs holds up the post
+		return false
+	}
+}
+
+// ask is send on the thread of the post.
+func (p *echoProbe) ask(to netip.Addr, ttl int) bool {
 	limit := longestAsk
 	if deadline, ok := p.ctx.Deadline(); ok {
 		limit = min(limit, time.Until(deadline))
@@ -214,102 +166,45 @@ func (p *echoProbe) send(to netip.Addr, _, ttl int) bool {
 	if p.ctx.Err() != nil || limit < time.Millisecond {
 		return false
 	}
-	e, err := newEcho()
+	e, err := newEcho(p, to, ttl)
 	if err != nil {
 		return false
 	}
-	e.to, e.ttl = to.WithZone(""), ttl
 	m := e.mem
-	copy(m.data[:], "holdfast")
 	options := uintptr(unsafe.Pointer(&m.options))
-	if m.options.ttl = uint8(ttl); ttl == 0 {
+	if ttl == 0 {
 		options = 0
 	}
 	source := p.way.local().Addr()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.shut {
-		e.free()
-		return false
-	}
-	e.at = time.Now()
+	told, key := post.expect(e)
 	var r uintptr
 	if p.v6 {
 		m.source, m.destination = putInet(source, p.way.Index), putInet(to, p.way.Index)
-		r, _, err = procIcmp6SendEcho2.Call(uintptr(p.file), uintptr(e.event), 0, 0, uintptr(unsafe.Pointer(&m.source)), uintptr(unsafe.Pointer(&m.destination)),
+		r, _, err = procIcmp6SendEcho2.Call(uintptr(p.file), 0, told, key, uintptr(unsafe.Pointer(&m.source)), uintptr(unsafe.Pointer(&m.destination)),
 			uintptr(unsafe.Pointer(&m.data)), unsafe.Sizeof(m.data), options, uintptr(unsafe.Pointer(&m.reply)), unsafe.Sizeof(m.reply), uintptr(limit/time.Millisecond))
 	} else {
 		from, dst := source.As4(), to.As4()
-		r, _, err = procIcmpSendEcho2Ex.Call(uintptr(p.file), uintptr(e.event), 0, 0, uintptr(*(*uint32)(unsafe.Pointer(&from))), uintptr(*(*uint32)(unsafe.Pointer(&dst))),
+		r, _, err = procIcmpSendEcho2Ex.Call(uintptr(p.file), 0, told, key, uintptr(*(*uint32)(unsafe.Pointer(&from))), uintptr(*(*uint32)(unsafe.Pointer(&dst))),
 			uintptr(unsafe.Pointer(&m.data)), unsafe.Sizeof(m.data), options, uintptr(unsafe.Pointer(&m.reply)), unsafe.Sizeof(m.reply), uintptr(limit/time.Millisecond))
 	}
-	switch {
-	case r != 0:
-		_ = windows.SetEvent(e.event) // answered at once
-	case !errors.Is(err, windows.ERROR_IO_PENDING):
-		e.free()
+	if r == 0 && !errors.Is(err, windows.ERROR_IO_PENDING) {
+		post.forget(key)
 		return false
 	}
-	p.sent = append(p.sent, e)
-	_ = windows.SetEvent(p.stir)
+	if r != 0 {
+		post.ended = append(post.ended, echoEnd{key, time.Now()}) // answered at once
+	}
 	return true
 }
 
 // receive returns the next answer to a question of ours; an error when the context ended.
 func (p *echoProbe) receive() (reply, error) {
-	for {
-		if err := p.ctx.Err(); err != nil {
-			return reply{}, err
-		}
-		p.mu.Lock()
-		sent := p.sent[max(0, len(p.sent)-60):] // as many as can be waited for; nobody asks half as often
-		p.mu.Unlock()
-		events := []windows.Handle{p.stir}
-		for _, e := range sent {
-			events = append(events, e.event)
-		}
-		n, err := windows.WaitForMultipleObjects(events, false, windows.INFINITE)
-		at := int(n) - windows.WAIT_OBJECT_0
-		switch {
-		case err != nil:
-			return reply{}, err
-		case at == 0:
-			continue // there is more to wait for, or nothing
-		case at < 0 || at >= len(events):
-			return reply{}, syscall.EINVAL
-		}
-		e := sent[at-1]
-		r, ok := e.read(p.v6)
-		p.mu.Lock()
-		for i := range p.sent {
-			if p.sent[i] == e {
-				p.sent = append(p.sent[:i:i], p.sent[i+1:]...)
-				break
-			}
-		}
-		p.mu.Unlock()
-		e.free()
-		if ok {
-			return r, nil
-		}
+	select {
+	case r := <-p.answers:
+		return r, nil
+	case <-p.ctx.Done():
+		return reply{}, p.ctx.Err()
 	}
-}
-
-// read takes the reply; false: nobody answered.
-func (e *echo) read(v6 bool) (reply, bool) {
-	rtt := time.Since(e.at)
-	parse := procIcmpParseReplies
-	if v6 {
-		parse = procIcmp6ParseReplies
-	}
-	if parse.Find() == nil { // without it the reply lies there as it is
-		if n, _, _ := parse.Call(uintptr(unsafe.Pointer(&e.mem.reply)), unsafe.Sizeof(e.mem.reply)); n == 0 {
-			return reply{}, false
-		}
-	}
-	r, ok := parseEcho((*[echoReplySize]byte)(e.mem.reply[:]), v6)
-	r.to, r.ttl, r.rtt = e.to, e.ttl, rtt
-	return r, ok
 }
 
 // own reports whether a is this computer's: it says "host unreachable" to itself when ARP gets no answer.

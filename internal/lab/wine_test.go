@@ -5,7 +5,9 @@ package lab
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -122,6 +124,30 @@ func TestIntegrationWindowsServe(t *testing.T) {
 		}
 	}
 	t.Log(strings.TrimSpace(said))
+}
+
+// Questions to nobody end with their time limit and leave nothing behind; netcheck's own test asks, where nobody answers.
+func TestIntegrationWindowsNobody(t *testing.T) {
+	w := wine(t)
+	t.Parallel()
+	dir := t.TempDir()
+	exe := filepath.Join(dir, "netcheck.test.exe")
+	cmd := exec.Command("go", "test", "-c", "-o", exe, "holdfast/netcheck")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=windows", "GOARCH=amd64")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	l := New(t)
+	win, err := w.Windows(l.Client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := ServerV4.Masked().Addr().As4()
+	nobody[3] = 99
+	out, err := l.Client.Run("env", "WINEPREFIX="+win.Dir, "HOLDFAST_NOBODY="+netip.AddrFrom4(nobody).String(), w.wine, exe, "-test.v", "-test.run", "^TestAskNobody$")
+	if err != nil || !strings.Contains(out, "--- PASS: TestAskNobody") {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 // The one Holdfast of a user on Windows: a second start finds the first, the next one starts after the first was killed,
