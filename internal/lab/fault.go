@@ -326,7 +326,7 @@ func (h *Host) listens(p *Proc, port uint16) (at time.Time, err error) {
 		}
 		last = at
 		if p.Ended() || at.After(end) {
-			return last, fmt.Errorf("%s does not listen on port %d:\n%s", p.name, port, p.Tail())
+			return last, fmt.Errorf("%s does not listen on port %d (%v):\n%s", p.name, port, p.Wait(time.Second), p.Tail())
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 )
 
 // Ports of the proxies of the distribution.
@@ -56,6 +57,9 @@ LogLevel Error
 	return l.service(h, TinyproxyPort, "tinyproxy", "-d", "-c", config)
 }
 
+// squids numbers those of this process.
+var squids atomic.Int32
+
 // Squid runs squid on a host of the lab, at all its addresses. It takes half a second to start.
 func (l *Lab) Squid(h *Host) (*Service, error) {
 	config, err := l.config(h, "squid", fmt.Sprintf(`
@@ -76,7 +80,15 @@ negative_dns_ttl 1 second
 	if err != nil {
 		return nil, err
 	}
-	return l.service(h, SquidPort, "squid", "-N", "-f", config)
+	// Two of the same name that start at once take each other's shared memory away; one that is killed leaves it behind.
+	name := fmt.Sprintf("holdfast%dn%d", os.Getpid(), squids.Add(1))
+	l.atClose(func() {
+		left, _ := filepath.Glob("/dev/shm/" + name + "-*")
+		for _, file := range left {
+			_ = os.Remove(file)
+		}
+	})
+	return l.service(h, SquidPort, "squid", "-N", "-d", "1", "-n", name, "-f", config)
 }
 
 // Dante runs dante's server on a host of the lab.
