@@ -155,6 +155,9 @@ func (r Row) OnWine() (Row, bool) {
 	if r.V6 && r.Case != 6 {
 		return r, false // Wine 8 tells no routes of IPv6, so nothing is known of the way to the gateway
 	}
+	if r.None && r.LeavesUp > time.Second { // falls silent
+		return r, false // It makes whole seconds of the times of keepalive and asks nine times: silence is seen after ten
+	}
 	name, _, _ := strings.Cut(r.Name, ",")
 	switch {
 	case name == "interface disabled":
