@@ -86,7 +86,9 @@ func (b *board) Heed(dst netip.Addr) (release func()) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.heeded[dst]++
+	if b.heeded[dst]++; b.heeded[dst] == 1 && len(b.heeded) == 1 {
+		b.ring() // Run may be at rest: nothing was to be looked at
+	}
 	return sync.OnceFunc(func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()

@@ -16,6 +16,8 @@ const (
 	lookEvery = 100 * time.Millisecond
 	// readEvery is the pace of addresses and routes there: they are read whole, and there may be thousands of routes.
 	readEvery = 500 * time.Millisecond
+	// waitEvery is the pace of everything there while no interface bears a session: what is waited for is the change.
+	waitEvery = 200 * time.Millisecond
 	// readBeneath is the pace of interfaces that bear a session beneath news that is heard, in case some never comes, and
 	// readAllBeneath of all the rest.
 	readBeneath    = time.Second
@@ -127,7 +129,7 @@ func (w *rereader) Run(ctx context.Context) error {
 			since = coalesce
 		}
 		var is view
-		if woken || since >= w.whole() {
+		if woken || since >= w.whole(borne) {
 			is, read = w.readAll(was), time.Now()
 		} else {
 			is = w.readIfaces(was)
@@ -145,15 +147,18 @@ func (w *rereader) pace(borne, heeded int) time.Duration {
 	case w.hears():
 		return readBeneath
 	case borne == 0:
-		return readEvery
+		return waitEvery
 	}
 	return lookEvery
 }
 
 // whole is how old addresses and routes may become before a look is one at all.
-func (w *rereader) whole() time.Duration {
-	if w.hears() {
+func (w *rereader) whole(borne int) time.Duration {
+	switch {
+	case w.hears():
 		return readAllBeneath - readBeneath/2
+	case borne == 0:
+		return waitEvery / 2
 	}
 	return readEvery - lookEvery/2
 }

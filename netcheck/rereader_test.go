@@ -161,6 +161,22 @@ func TestRereaderHears(t *testing.T) {
 	}
 }
 
+// While nothing is connected the way that comes back is what everybody waits for.
+func TestRereaderWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := reread(t, false, errors.New("not supported"))
+		l.change(func(b *box) { b.routes = b.routes[1:] })
+		l.next(all)
+		l.Heed(ip("203.0.113.7"))
+		l.quiet(3*time.Second + waitEvery/3)
+		l.change(func(b *box) { b.routes = append(b.routes, routeBy(7, "0.0.0.0/0", "192.0.2.1", 0)) })
+		if took := l.next(all); took > waitEvery {
+			t.Errorf("seen after %v", took)
+		}
+		l.end()
+	})
+}
+
 // One subscription that never speaks is enough to look often: as on wine, whose interfaces speak and whose addresses and
 // routes do not.
 func TestRereaderDoubtsTheSilent(t *testing.T) {
