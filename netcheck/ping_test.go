@@ -29,7 +29,8 @@ func quote6(dst string) []byte {
 }
 
 func TestPing(t *testing.T) {
-	const id, seq = 0x1234, 0x13
+	const id, round, ttl = 0x1234, 1, 3
+	seq := seqOf(round, ttl)
 	request4, request6 := putPing(false, id, seq), putPing(true, id, seq)
 	answered := func(b []byte, typ byte) []byte { b = slices.Clone(b); b[0] = typ; return b }
 	failed := func(typ, code byte, quote ...[]byte) []byte {
@@ -65,6 +66,9 @@ func TestPing(t *testing.T) {
 				t.Fatalf("id %x seq %x", p.id, p.seq)
 			}
 			r := p.reply(ip("192.0.2.254"), tt.v6, time.Now())
+			if ok && r.ttl != ttl {
+				t.Errorf("TTL %d", r.ttl)
+			}
 			got := ""
 			switch {
 			case ok && r.data:

@@ -70,7 +70,6 @@ type ledgerLineRow struct {
 	ring         *canvas.Rectangle
 	sign         *canvas.Image
 	cells        [nCols]*label
-	marked       [3]bool
 }
 
 func newLedger(w *Window, relay func(), reveal func(float32, float32)) *ledger {

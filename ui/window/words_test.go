@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/software"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/theme"
 
@@ -126,7 +127,7 @@ func (d *desk) readable() {
 			if scale != 1 && i > 0 {
 				continue
 			}
-			d.win.Canvas().(test.WindowlessCanvas).SetScale(scale)
+			d.win.Canvas().(software.WindowlessCanvas).SetScale(scale)
 			d.held(func() { d.win.Resize(size) })
 			d.draws()
 			for _, wrong := range d.cutTexts() {
