@@ -49,10 +49,10 @@ func askSystem() (s systemSays) {
 
 // networkListTable is the beginning of the functions of an INetworkListManager (netlistmgr.h).
 type networkListTable struct {
-	queryInterface, addRef, release uintptr
-	dispatch                        [4]uintptr
-	networks                        [6]uintptr
-	getConnectivity                 uintptr
+	_               [2]uintptr // QueryInterface, AddRef
+	release         uintptr
+	_               [4 + 6]uintptr // IDispatch's, and those that list networks
+	getConnectivity uintptr
 }
 
 func askNetworkList() (known bool, connectivity uint32) {
