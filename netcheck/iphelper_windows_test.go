@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
+
+	"holdfast/internal/desktest"
 )
 
 // What is read lies where the headers have it: as gcc 12 for x86_64-w64-mingw32 prints sizeof and offsetof of netioapi.h,
@@ -401,9 +403,7 @@ func TestSwitchedOff(t *testing.T) {
 	if isDisabled(`PCI\NOBODY\HAS\THIS`) || isDisabled("a\x00b") {
 		t.Error("a device that is not there is disabled")
 	}
-	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() != nil {
-		t.Skip("this is a real Windows: nothing is written")
-	}
+	desktest.OnlyWine(t)
 	add := func(id string, values map[string]string) {
 		t.Helper()
 		k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, networkAdapters+`\`+id, registry.ALL_ACCESS)

@@ -11,15 +11,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
 
-	"golang.org/x/sys/windows"
-	"golang.org/x/sys/windows/registry"
+	"holdfast/internal/desktest"
 )
 
 // Where what Windows reads and writes lies, as gcc for mingw-w64 has it from winhttp.h and mstcpip.h, for 64 bits.
@@ -55,35 +53,7 @@ func TestProxySettingsOfThisWindows(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%+v", s)
-	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() != nil {
-		t.Skip("this is a real Windows, and its settings are a person's")
-	}
-	// Other tests write there too.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	mine, err := windows.CreateMutex(nil, false, windows.StringToUTF16Ptr("holdfast-tests-proxy-settings"))
-	if mine == 0 {
-		t.Fatal(err)
-	}
-	defer windows.CloseHandle(mine)
-	if _, err := windows.WaitForSingleObject(mine, 120_000); err != nil {
-		t.Fatal(err)
-	}
-	defer windows.ReleaseMutex(mine)
-	k, _, err := registry.CreateKey(registry.CURRENT_USER, internetSettings, registry.ALL_ACCESS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer k.Close()
-	clean := func() {
-		for _, v := range []string{"ProxyEnable", "ProxyServer", "ProxyOverride", "AutoConfigURL"} {
-			if err := k.DeleteValue(v); err != nil && !errors.Is(err, registry.ErrNotExist) {
-				t.Fatal(err)
-			}
-		}
-	}
-	defer clean()
-	clean()
+	k, c := desktest.InternetSettings(t)
 	write := func(values map[string]any) {
 		t.Helper()
 		for name, v := range values {
@@ -141,11 +111,6 @@ func TestProxySettingsOfThisWindows(t *testing.T) {
 	told()
 	expect("gate.example.net:7000", "direct")
 	// As the dialog writes it (DefaultConnectionSettings): the same, and whether the network is asked for a script.
-	c, _, err := registry.CreateKey(registry.CURRENT_USER, connections, registry.ALL_ACCESS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
 	blob := func(flags uint32, proxy, bypass, script string) {
 		t.Helper()
 		b := []byte{0x46, 0, 0, 0, 1, 0, 0, 0}
@@ -157,7 +122,6 @@ func TestProxySettingsOfThisWindows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	defer c.DeleteValue("DefaultConnectionSettings")
 	blob(1|2, "192.0.2.10:3128", "*.example.com", "")
 	expect("gate.example.net:7000", "http://192.0.2.10:3128")
 	expect("gate.example.com:7000", "direct")
