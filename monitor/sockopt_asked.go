@@ -3,6 +3,7 @@
 package monitor
 
 import (
+	"errors"
 	"net"
 	"syscall"
 	"time"
@@ -18,13 +19,16 @@ func (*listener) icmp() (e netcheck.ICMPError, found bool) { return }
 func (*listener) end(*net.TCPConn)                         {}
 func (*listener) close()                                   {}
 
-// setOptions sets keepalive and the bound of retransmissions together, because the one without the other either waits for
-// hours or forgets what was sent. Where one is not there, readSocket says so.
-func setOptions(fd uintptr, k Keepalive) error {
-	s := socketOf(fd)
-	err := s.SetKeepalive(kernelKeepalive(k))
-	_ = s.SetUserTimeout(k.UserTimeout)
-	return err
+// setSocket is called on a socket before it connects: keepalive and the bound of retransmissions are set together, because
+// the one without the other either waits for hours or forgets what was sent. Where one is not there, readSocket says so.
+func setSocket(c syscall.RawConn, k Keepalive) (err error) {
+	cerr := c.Control(func(fd uintptr) {
+		fewerSYNs(fd)
+		s := socketOf(fd)
+		err = s.SetKeepalive(kernelKeepalive(k))
+		_ = s.SetUserTimeout(k.UserTimeout)
+	})
+	return errors.Join(cerr, err)
 }
 
 // keepaliveOn switches the kernel's probes: while the way is broken on this computer they would end a session that can go

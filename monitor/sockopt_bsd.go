@@ -5,7 +5,6 @@ package monitor
 import (
 	"context"
 	"net"
-	"syscall"
 
 	"holdfast/internal/bsdsock"
 )
@@ -16,18 +15,8 @@ func socketOf(fd uintptr) bsdsock.Socket { return bsdsock.Of(fd) }
 
 func onDescriptor(c any, f func(fd uintptr)) error { return bsdsock.Control(c, f) }
 
-// setSocket is called on a socket before it connects: keepalive and the bound of retransmissions are set together, as far as
-// the system has them; readSocket says what it has.
-func setSocket(c syscall.RawConn, k Keepalive) error {
-	var err error
-	cerr := c.Control(func(fd uintptr) {
-		err = setOptions(fd, k)
-	})
-	if cerr != nil {
-		return cerr
-	}
-	return err
-}
+// fewerSYNs has nothing to do: a refusal is told at once.
+func fewerSYNs(uintptr) {}
 
 // readSocket reads back what holds. What cannot be read stays zero.
 func readSocket(conn net.Conn, _ Keepalive) (k Keepalive) {

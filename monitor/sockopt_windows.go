@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"net"
-	"syscall"
 	"time"
 
 	"holdfast/internal/dial"
@@ -16,19 +15,8 @@ func socketOf(fd uintptr) winsock.Socket { return winsock.Of(fd) }
 
 func onDescriptor(c any, f func(fd uintptr)) error { return winsock.Control(c, f) }
 
-// setSocket is called on a socket before it connects: keepalive and the bound of retransmissions are set together, because
-// the one without the other either waits for hours or forgets what was sent.
-func setSocket(c syscall.RawConn, k Keepalive) error {
-	var err error
-	cerr := c.Control(func(fd uintptr) {
-		dial.OneSYN(fd) // a refusal is told at once; attempts, knocks and the second SYN see to what is lost
-		err = setOptions(fd, k)
-	})
-	if cerr != nil {
-		return cerr
-	}
-	return err
-}
+// fewerSYNs has a refusal told at once; attempts, knocks and the second SYN see to what is lost.
+func fewerSYNs(fd uintptr) { dial.OneSYN(fd) }
 
 // readSocket reads back what setSocket was asked for. What cannot be known stays zero.
 func readSocket(conn net.Conn, asked Keepalive) (k Keepalive) {
