@@ -9,7 +9,7 @@ import (
 )
 
 // Patience is how long a test waits for something that takes milliseconds, on a machine that may be busy.
-const Patience = 20 * time.Second
+const Patience = 60 * time.Second
 
 // Eventually waits until something is so, and fails the test if it never is.
 func Eventually(t testing.TB, what string, ok func() bool) {

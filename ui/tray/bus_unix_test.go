@@ -3,7 +3,6 @@
 package tray
 
 import (
-	"context"
 	"net"
 	"os"
 	"strings"
@@ -244,39 +243,6 @@ func (p *panel) click(item dbus.BusObject, id int32) {
 	p.t.Helper()
 	menu := p.conn.Object(item.Destination(), menuPath)
 	desktest.Must(p.t, menu.Call("com.canonical.dbusmenu.Event", 0, id, "clicked", dbus.MakeVariant(""), uint32(0)).Err)
-}
-
-// runTray runs a tray until the test ends; the tray's end is part of the test.
-func runTray(t testing.TB, tray *Tray) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- tray.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Errorf("Run: %v", err)
-			}
-		case <-time.After(desktest.Patience):
-			t.Error("Run did not end")
-		}
-	})
-	t.Cleanup(stop)
-	return stop
-}
-
-func wantNext[T comparable](t testing.TB, c <-chan T, want T) {
-	t.Helper()
-	select {
-	case got := <-c:
-		if got != want {
-			t.Fatalf("got %v, want %v", got, want)
-		}
-	case <-time.After(desktest.Patience):
-		t.Fatalf("nothing came, want %v", want)
-	}
 }
 
 func openFiles(t testing.TB) int {

@@ -90,7 +90,7 @@ func (d *desktop) appear(p panelKind, look string) *desktest.Program {
 			d.find(p, look)
 			return panel
 		}
-		if _, off := d.look(p, look, desktest.Patience/2); off < same {
+		if _, off := d.look(p, look, 10*time.Second); off < same {
 			return panel
 		}
 		panel.End()

@@ -1,12 +1,15 @@
 package tray
 
 import (
+	"context"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"holdfast/internal/desktest"
 	"holdfast/ui"
 )
 
@@ -41,6 +44,39 @@ func (a asked) actions() Actions {
 		Open:   say("open"),
 		Drill:  func(d Drill) { a <- "drill " + string(d) },
 		Quit:   say("quit"),
+	}
+}
+
+// runTray runs a tray until the test ends; the tray's end is part of the test.
+func runTray(t testing.TB, tray *Tray) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- tray.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		case <-time.After(desktest.Patience):
+			t.Error("Run did not end")
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+func wantNext[T comparable](t testing.TB, c <-chan T, want T) {
+	t.Helper()
+	select {
+	case got := <-c:
+		if got != want {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	case <-time.After(desktest.Patience):
+		t.Fatalf("nothing came, want %v", want)
 	}
 }
 

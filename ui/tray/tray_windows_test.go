@@ -3,7 +3,6 @@ package tray
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,23 +11,9 @@ import (
 	"golang.org/x/sys/windows"
 
 	"holdfast/assets"
+	"holdfast/internal/desktest"
 	"holdfast/ui"
 )
-
-// patience is how long a test waits for something that takes milliseconds, on a machine that may be busy.
-const patience = 60 * time.Second
-
-func next[T comparable](t *testing.T, what string, c <-chan T, want T) {
-	t.Helper()
-	select {
-	case got := <-c:
-		if got != want {
-			t.Fatalf("%s: got %v, want %v", what, got, want)
-		}
-	case <-time.After(patience):
-		t.Fatalf("%s: nothing came, want %v", what, want)
-	}
-}
 
 // onTaskbar runs a tray until the test ends, and returns its window when the taskbar has the icon.
 func onTaskbar(t *testing.T, o Options) (tray *Tray, hwnd uintptr, stop func()) {
@@ -42,29 +27,8 @@ func onTaskbar(t *testing.T, o Options) (tray *Tray, hwnd uintptr, stop func()) 
 		}
 	}
 	tray = New(o)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- tray.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Errorf("Run: %v", err)
-			}
-		case <-time.After(patience):
-			t.Error("Run did not end")
-		}
-	})
-	t.Cleanup(stop)
-	select {
-	case <-ready:
-	case err := <-ended:
-		ended <- err
-		t.Fatalf("Run: %v", err)
-	case <-time.After(patience):
-		t.Fatal("the taskbar did not take the icon")
-	}
+	stop = runTray(t, tray)
+	wantNext(t, ready, true)
 	return tray, ourWindow(), stop
 }
 
@@ -102,23 +66,23 @@ func TestClicksFromTheTaskbar(t *testing.T) {
 		t.Errorf("a second one: %v", err)
 	}
 	const icon = ownIcon << 16
-	send(hwnd, msgTaskbar, 0, icon|ninSelect)
-	next(t, "left click", asked, "open")
+	send(hwnd, msgTaskbar, 0, icon|ninSelect) // a left click
+	wantNext(t, asked, "open")
 	send(hwnd, msgTaskbar, 0, icon|wmMButtonUp)
-	next(t, "middle click", asked, "open")
+	wantNext(t, asked, "open")
 
 	// Up from nowhere is the last line.
 	const wmKeyDown, up, enter = 0x100, 0x26, 0x0d
 	send(hwnd, msgTaskbar, 0, icon|wmContextMenu)
 	send(hwnd, wmKeyDown, up, 0)
 	send(hwnd, wmKeyDown, enter, 0)
-	next(t, "the last line of the menu", asked, "quit")
+	wantNext(t, asked, "quit")
 
-	send(hwnd, wmClose, 0, 0)
-	next(t, "closed by another program", asked, "quit")
-	send(hwnd, wmEndSession, 0, 0) // somebody else has said no
+	send(hwnd, wmClose, 0, 0) // by another program
+	wantNext(t, asked, "quit")
+	send(hwnd, wmEndSession, 0, 0) // somebody else has said no: the session goes on
 	send(hwnd, msgTaskbar, 0, icon|ninSelect)
-	next(t, "the session goes on", asked, "open")
+	wantNext(t, asked, "open")
 }
 
 // What is shown may change, and Run may end, while the menu is open.
@@ -126,7 +90,7 @@ func TestOpenMenuHoldsNothingUp(t *testing.T) {
 	tray, hwnd, stop := onTaskbar(t, Options{})
 	send(hwnd, msgTaskbar, 0, ownIcon<<16|wmContextMenu)
 	send(hwnd, msgTaskbar, 0, ownIcon<<16|wmContextMenu)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), desktest.Patience)
 	defer cancel()
 	if err := tray.Balloon(ctx, ui.Balloon{Look: ui.LookDown, Title: "title", Text: "text"}); err != nil {
 		t.Error(err)
@@ -149,27 +113,23 @@ func TestSessionEnds(t *testing.T) {
 	tray := New(Options{Actions: Actions{Quit: quit}, Ended: all})
 	ended := make(chan error, 1)
 	go func() { ended <- tray.Run(ctx) }()
-	for end := time.Now().Add(patience); ourWindow() == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("no window")
-		}
-	}
+	desktest.Eventually(t, "a window", func() bool { return ourWindow() != 0 })
 	sendAndWait(ourWindow(), wmEndSession, 1)
 	if !done.Load() {
 		t.Error("Windows was let go on before all had ended")
 	}
-	next(t, "the end", ended, nil)
+	wantNext(t, ended, nil)
 }
 
 func TestTaskbarBeginsAnewAndBalloons(t *testing.T) {
 	ready := make(chan bool, 8)
 	tray, hwnd, stop := onTaskbar(t, Options{OnReady: func() { ready <- true }})
-	next(t, "the start", ready, true)
-	next(t, "notifications at the start", tray.Balloons(), ui.BalloonReady)
+	wantNext(t, ready, true)
+	wantNext(t, tray.Balloons(), ui.BalloonReady)
 	created, _, _ := pRegisterWindowMessage.Call(uintptr(unsafe.Pointer(windows.StringToUTF16Ptr("TaskbarCreated"))))
 	send(hwnd, uint32(created), 0, 0)
-	next(t, "once more", ready, true)
-	next(t, "and notifications", tray.Balloons(), ui.BalloonReady)
+	wantNext(t, ready, true)
+	wantNext(t, tray.Balloons(), ui.BalloonReady)
 
 	for _, b := range []ui.Balloon{
 		{Look: ui.LookDown, Title: "office is broken", Text: "refuses", Sound: true},
@@ -184,7 +144,7 @@ func TestTaskbarBeginsAnewAndBalloons(t *testing.T) {
 			<-tray.Balloons()
 		}
 		send(hwnd, msgTaskbar, 0, ownIcon<<16|what)
-		next(t, "what becomes of it", tray.Balloons(), want)
+		wantNext(t, tray.Balloons(), want)
 	}
 	stop()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
