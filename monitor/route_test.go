@@ -2,8 +2,10 @@ package monitor
 
 import (
 	"context"
+	"fmt"
 	"testing"
-	"time"
+
+	"holdfast/internal/desktest"
 )
 
 // What the environment says stands for the system's settings, which change while a program runs.
@@ -26,15 +28,10 @@ func TestReroute(t *testing.T) {
 	}
 	state := func(name string, want State, proxy string) {
 		t.Helper()
-		for start := time.Now(); ; time.Sleep(time.Millisecond) {
+		desktest.Until(t, fmt.Sprintf("%s is %v through %q", name, want, proxy), func() (string, bool) {
 			s, ok := f.Snapshot(name)
-			if ok && s.State == want && s.Proxy == proxy {
-				return
-			}
-			if time.Since(start) > 20*time.Second {
-				t.Fatalf("%s: %v through %q, want %v through %q", name, s.State, s.Proxy, want, proxy)
-			}
-		}
+			return fmt.Sprintf("%v through %q", s.State, s.Proxy), ok && s.State == want && s.Proxy == proxy
+		})
 	}
 	state("paused", Down, "http://127.0.0.1:1")
 	if err := f.Pause("paused"); err != nil {

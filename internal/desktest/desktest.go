@@ -14,10 +14,24 @@ const Patience = 60 * time.Second
 // Eventually waits until something is so, and fails the test if it never is.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(Patience); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
+	Until(t, what, func() (string, bool) { return "", ok() })
+}
+
+// Until is Eventually for where more can be told: look returns what it saw, and whether that is it.
+func Until(t testing.TB, what string, look func() (saw string, ok bool)) {
+	t.Helper()
+	for end := time.Now().Add(Patience); ; {
+		start := time.Now()
+		saw, ok := look()
+		switch {
+		case ok:
+			return
+		case time.Now().After(end) && saw != "":
+			t.Fatalf("never happened: %s; it is %s", what, saw)
+		case time.Now().After(end):
 			t.Fatal("never happened: ", what)
 		}
+		time.Sleep(max(5*time.Millisecond, time.Since(start))) // some looks start a program
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"holdfast/internal/desktest"
 )
 
 // builtExe is the real program for Windows, built once for all tests.
@@ -117,13 +119,11 @@ func TestIntegrationWindowsServe(t *testing.T) {
 	}
 	// "timer:(keepalive,860ms,0)"; it is another's turn for as long as an answer is not acknowledged.
 	counting := regexp.MustCompile(`timer:\(keepalive,(\d{1,3}ms|1(\.\d+)?sec),`)
-	said := ""
-	for end := time.Now().Add(5 * time.Second); !counting.MatchString(said); time.Sleep(20 * time.Millisecond) {
-		if said, err = l.Server.Run("ss", "-Htno", "state", "established", "sport", "=", ":7000"); err != nil || time.Now().After(end) {
-			t.Fatalf("no keepalive after a second is counted down to (%v):\n%s", err, said)
-		}
-	}
-	t.Log(strings.TrimSpace(said))
+	desktest.Until(t, "a keepalive after a second is counted down to", func() (string, bool) {
+		said, err := l.Server.Run("ss", "-Htno", "state", "established", "sport", "=", ":7000")
+		desktest.Must(t, err)
+		return said, counting.MatchString(said)
+	})
 }
 
 // Questions to nobody end with their time limit and leave nothing behind; netcheck's own test asks, where nobody answers.
@@ -181,12 +181,10 @@ func TestIntegrationWindowsResident(t *testing.T) {
 	p := start()
 	until := func(what string, args ...string) {
 		t.Helper()
-		said := ""
-		for end := time.Now().Add(30 * time.Second); !strings.Contains(said, what); time.Sleep(100 * time.Millisecond) {
-			if said, err = l.Client.Run(win.Path, args...); time.Now().After(end) {
-				t.Fatalf("%q does not say %q: %v\n%s\nthe resident:\n%s", args, what, err, said, p.Tail())
-			}
-		}
+		desktest.Until(t, fmt.Sprintf("%q says %q", args, what), func() (string, bool) {
+			said, err := l.Client.Run(win.Path, args...)
+			return fmt.Sprintf("%s (%v)\nthe resident:\n%s", said, err, p.Tail()), strings.Contains(said, what)
+		})
 	}
 	until(`"state":"up"`, "status", "--json")
 	if said, _ := l.Client.Run(win.Path, "--no-tray", "--config", "Z:"+config); !strings.Contains(said, "already running") {

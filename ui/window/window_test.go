@@ -23,6 +23,7 @@ import (
 
 	"holdfast/internal/config"
 	"holdfast/internal/control"
+	"holdfast/internal/desktest"
 	"holdfast/internal/wire"
 	"holdfast/monitor"
 	"holdfast/netcheck"
@@ -1076,28 +1077,17 @@ func TestItRunsAndEnds(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { w.model.run(ctx) })
 	wg.Go(func() { w.loop(ctx, nil) })
-	title := func() bool {
-		w.model.mu.Lock()
-		defer w.model.mu.Unlock()
-		return w.model.met && len(w.model.order) == 1
+	eventually := func(what string, ok func() bool) {
+		t.Helper()
+		desktest.Eventually(t, what, func() bool {
+			w.model.mu.Lock()
+			defer w.model.mu.Unlock()
+			return ok()
+		})
 	}
-	for end := time.Now().Add(5 * time.Second); !title(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it never learned of its target")
-		}
-	}
+	eventually("it learns of its target", func() bool { return w.model.met && len(w.model.order) == 1 })
 	close(client.events) // the resident ends
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
-		w.model.mu.Lock()
-		lost := !w.model.lost.IsZero()
-		w.model.mu.Unlock()
-		if lost {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal("it never noticed that the resident ended")
-		}
-	}
+	eventually("it notices that the resident ended", func() bool { return !w.model.lost.IsZero() })
 	cancel()
 	wg.Wait()
 	w.win.Close()
