@@ -7,8 +7,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/theme"
 
 	"holdfast/ui"
@@ -18,34 +16,6 @@ import (
 type seenText struct {
 	text *canvas.Text
 	at   image.Rectangle
-}
-
-// texts lists the texts in o, which lies at at; what is outside of clip is not seen.
-func texts(o fyne.CanvasObject, at fyne.Position, clip image.Rectangle, out *[]seenText) {
-	if o == nil || !o.Visible() {
-		return
-	}
-	at = at.Add(o.Position())
-	size := o.Size()
-	bounds := image.Rect(int(at.X), int(at.Y), int(at.X+size.Width+0.5), int(at.Y+size.Height+0.5))
-	switch o := o.(type) {
-	case *canvas.Text:
-		// Only what is whole in sight: of a line that is half scrolled away the ground cannot be told.
-		if o.Text != "" && !bounds.Empty() && bounds.In(clip) {
-			*out = append(*out, seenText{o, bounds})
-		}
-	case *fyne.Container:
-		for _, child := range o.Objects {
-			texts(child, at, clip, out)
-		}
-	case fyne.Widget:
-		if _, scrolls := o.(*container.Scroll); scrolls {
-			clip = clip.Intersect(bounds)
-		}
-		for _, child := range test.WidgetRenderer(o).Objects() {
-			texts(child, at, clip, out)
-		}
-	}
 }
 
 // ground is the colour that most of a part of the picture has: letters cover less than half of where they stand.
@@ -73,14 +43,15 @@ func ground(img *image.NRGBA, at image.Rectangle) color.NRGBA {
 	return most
 }
 
-// seen are the texts that can be seen whole: those in what lies over the window, where there is such a thing. What is below
-// it cannot be reached, and is mostly covered.
-func (d *desk) seen(bounds image.Rectangle) []seenText {
-	var all []seenText
-	if top := d.win.Canvas().Overlays().Top(); top != nil {
-		texts(top, fyne.Position{}, bounds, &all)
-	} else {
-		texts(d.win.Content(), fyne.Position{}, bounds, &all)
+// seen are the texts that can be seen whole: of a line that is half scrolled away the ground cannot be told.
+func (d *desk) seen(picture image.Rectangle) (all []seenText) {
+	dots := func(r rect) image.Rectangle { // empty, where nothing is left of it
+		return image.Rectangle{Min: image.Pt(int(r.x0), int(r.y0)), Max: image.Pt(int(r.x1+0.5), int(r.y1+0.5))}
+	}
+	for _, p := range d.texts() {
+		if at := dots(p.box); !at.Empty() && at.In(dots(p.clip)) && at.In(picture) {
+			all = append(all, seenText{p.text, at})
+		}
 	}
 	return all
 }
@@ -114,8 +85,7 @@ func laidOver(c, ground color.NRGBA) color.NRGBA {
 // The check finds what cannot be read.
 func TestLegibleFinds(t *testing.T) {
 	d := newDesk(t, theme.VariantLight, ui.English, fyne.NewSize(1120, 700), fiveTargets()...)
-	var all []seenText
-	texts(d.win.Content(), fyne.Position{}, d.win.Canvas().Capture().Bounds(), &all)
+	all := d.seen(d.win.Canvas().Capture().Bounds())
 	if len(all) < 40 {
 		t.Errorf("only %d texts were found", len(all))
 	}

@@ -2,6 +2,7 @@ package window
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,14 +19,7 @@ import (
 // cutTexts lists what cannot be read whole in the window: texts that need more room than they have, that reach out of the
 // window or of what scrolls, that lie over each other, and those that end in an ellipsis although the words do not.
 func (d *desk) cutTexts() []string {
-	var all []placed
-	size := d.win.Canvas().Size()
-	whole := rect{0, 0, size.Width, size.Height}
-	if top := d.win.Canvas().Overlays().Top(); top != nil {
-		spread(top, fyne.Position{}, whole, whole, &all)
-	} else {
-		spread(d.win.Content(), fyne.Position{}, whole, whole, &all)
-	}
+	all := slices.DeleteFunc(d.texts(), func(p placed) bool { return p.typed })
 	var wrong []string
 	for i, one := range all {
 		say := func(format string, args ...any) {
@@ -80,9 +74,24 @@ type placed struct {
 	text         *canvas.Text
 	box, ink     rect
 	clip, across rect
+	typed        bool // it stands in a field, and scrolls there
 }
 
-func spread(o fyne.CanvasObject, at fyne.Position, clip, across rect, out *[]placed) {
+// texts are those in the window, or in what lies over it, where there is such a thing: what is below that cannot be reached,
+// and is mostly covered.
+func (d *desk) texts() (all []placed) {
+	size := d.win.Canvas().Size()
+	whole := rect{0, 0, size.Width, size.Height}
+	o := d.win.Canvas().Overlays().Top()
+	if o == nil {
+		o = d.win.Content()
+	}
+	spread(o, fyne.Position{}, placed{clip: whole, across: whole}, &all)
+	return all
+}
+
+// spread lists the texts in o, which lies at at; in is what they have from what they lie in.
+func spread(o fyne.CanvasObject, at fyne.Position, in placed, out *[]placed) {
 	if o == nil || !o.Visible() {
 		return
 	}
@@ -102,19 +111,22 @@ func spread(o fyne.CanvasObject, at fyne.Position, clip, across rect, out *[]pla
 		case fyne.TextAlignTrailing:
 			ink.x0, ink.x1 = ink.x0+free, ink.x1+free
 		}
-		*out = append(*out, placed{o, box, ink, clip, across})
+		in.text, in.box, in.ink = o, box, ink
+		*out = append(*out, in)
 	case *fyne.Container:
 		for _, child := range o.Objects {
-			spread(child, at, clip, across, out)
+			spread(child, at, in, out)
 		}
-	case *field: // what is typed scrolls in it
 	case fyne.Widget:
-		if _, scrolls := o.(*container.Scroll); scrolls {
-			clip = clip.and(box)
-			across = rect{max(across.x0, box.x0), across.y0, min(across.x1, box.x1), across.y1}
+		switch o.(type) {
+		case *container.Scroll:
+			in.clip = in.clip.and(box)
+			in.across = rect{max(in.across.x0, box.x0), in.across.y0, min(in.across.x1, box.x1), in.across.y1}
+		case *field:
+			in.typed = true
 		}
 		for _, child := range test.WidgetRenderer(o).Objects() {
-			spread(child, at, clip, across, out)
+			spread(child, at, in, out)
 		}
 	}
 }
