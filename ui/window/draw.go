@@ -372,6 +372,16 @@ func (s *sheet) relay() {
 	}
 }
 
+// titled lays out the title of a page, and returns the margins beside and above what follows.
+func titled(title *label, width float32, narrow bool) (beside, above float32) {
+	setVisible(!narrow, title.Text)
+	if narrow {
+		return 16, 8 // the title stands in the bar
+	}
+	title.place(32, 22, width-2*32, 32)
+	return 32, 22 + 44
+}
+
 // Pictures
 
 var (

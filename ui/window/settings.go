@@ -366,15 +366,7 @@ func (s *settingsPage) store(f func(*config.Settings), rewrite bool) {
 
 // run lays the page out and returns its height.
 func (s *settingsPage) run(width float32) float32 {
-	margin := float32(32)
-	y := float32(22)
-	setVisible(!s.w.narrow, s.title.Text)
-	if s.w.narrow {
-		margin, y = 16, 8 // the title stands in the bar
-	} else {
-		s.title.place(margin, y, width-2*margin, 32)
-		y += 44
-	}
+	margin, y := titled(s.title, width, s.w.narrow)
 	inner := min(width-2*margin, 720)
 	for _, g := range s.groups {
 		g.head.place(margin, y, inner, 28)

@@ -288,15 +288,7 @@ func (s *shortcutsPage) show(*screen) {}
 
 // run lays the page out and returns its height: in two columns where there is room.
 func (s *shortcutsPage) run(width float32) float32 {
-	margin := float32(32)
-	y := float32(22)
-	setVisible(!s.w.narrow, s.title.Text)
-	if s.w.narrow {
-		margin, y = 16, 8 // the title stands in the bar
-	} else {
-		s.title.place(margin, y, width-2*margin, 32)
-		y += 44
-	}
+	margin, y := titled(s.title, width, s.w.narrow)
 	inner := min(width-2*margin, 1040)
 	columns, gap := 1, float32(48)
 	if inner >= 680 {
