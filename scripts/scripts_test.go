@@ -222,6 +222,34 @@ func TestNeed(t *testing.T) {
 			says:  []string{"build Holdfast for Windows", "nsis: makensis, makes the installer"},
 		},
 		{
+			name: "for Windows, where gcc would take ten minutes", what: "windows", setUp: func(s *system) {
+				for _, p := range []string{"gcc", "cc", "x86_64-w64-mingw32-gcc", "makensis", "zip"} {
+					s.program(p, "")
+				}
+				s.apt("")
+			},
+			asked: []string{update, install("clang")}, says: []string{"gcc takes ten times as long"},
+		},
+		{
+			name: "tests, gcc does where nothing is built for Windows", what: "test", setUp: func(s *system) {
+				s.allForTests()
+				s.file("/usr/lib/wine/wine64")
+				os.Remove(s.path + "/clang-14")
+				s.program("gcc", "")
+			},
+		},
+		{
+			name: "tests, which build the window for Windows where mingw-w64 is", what: "test", setUp: func(s *system) {
+				s.allForTests()
+				s.file("/usr/lib/wine/wine64")
+				os.Remove(s.path + "/clang-14")
+				s.program("gcc", "")
+				s.program("x86_64-w64-mingw32-gcc", "")
+				s.apt("")
+			},
+			asked: []string{update, install("clang")}, says: []string{"test Holdfast", "gcc takes ten times as long"},
+		},
+		{
 			name: "for Windows, signed", what: "windows", env: []string{"SIGN=-pkcs12 me.p12"}, setUp: func(s *system) {
 				for _, p := range []string{"clang", "x86_64-w64-mingw32-gcc", "makensis", "zip"} {
 					s.program(p, "")
