@@ -5,14 +5,12 @@ import (
 	"time"
 
 	"holdfast/internal/control"
+	"holdfast/internal/desktest"
 )
 
 // The week in which the clocks change is compared with seven days, and a stretch of hours with as many.
 func TestReportComparesLikeWithLike(t *testing.T) {
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil {
-		t.Skip("no time zones on this computer: ", err)
-	}
+	berlin := desktest.Berlin(t)
 	for _, r := range []struct {
 		now, since, from, before string
 	}{

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/internal/desktest"
 	"holdfast/monitor"
 	"holdfast/netcheck"
 )
@@ -192,10 +193,7 @@ func TestDaysOfTheTimeline(t *testing.T) {
 			t.Errorf("day %d: %s, want %s", i, got, want)
 		}
 	}
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil {
-		t.Skip("no time zones on this computer")
-	}
+	berlin := desktest.Berlin(t)
 	change := time.Date(2026, 10, 25, 12, 0, 0, 0, berlin)
 	if got := Days(nil, nil, change, change.Add(time.Hour), change); len(got) != 1 || got[0].Length() != 25*time.Hour {
 		t.Errorf("the day on which the clocks go back: %v", got)

@@ -123,10 +123,7 @@ func TestMissingActionsDoNothing(t *testing.T) {
 }
 
 func TestTomorrowIsInTheMorning(t *testing.T) {
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil {
-		t.Skip("no time zones on this machine: ", err)
-	}
+	berlin := desktest.Berlin(t)
 	for name, c := range map[string]struct{ now, want string }{
 		"at noon":                    {"2026-11-21 12:00", "2026-11-22 06:00"},
 		"late in the evening":        {"2026-11-21 23:50", "2026-11-22 06:00"},

@@ -19,6 +19,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 
 	"holdfast/internal/control"
+	"holdfast/internal/desktest"
 	"holdfast/internal/wire"
 	"holdfast/netcheck"
 	"holdfast/ui"
@@ -318,10 +319,7 @@ func TestTheHistoryPageAsksForWhatIsNew(t *testing.T) {
 
 // The week in which the clocks change has seven days too, as the one before it.
 func TestTheWeekInWhichTheClocksChange(t *testing.T) {
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil {
-		t.Skip("no time zones on this computer: ", err)
-	}
+	berlin := desktest.Berlin(t)
 	now := time.Date(2026, 10, 28, 12, 0, 0, 0, berlin)
 	r := record{wanted: wanted{period: week}, made: now, watch: ui.Watch{"a": {{From: now.AddDate(0, -1, 0), To: now}}}}
 	r.work()
