@@ -139,21 +139,27 @@ func TestReload(t *testing.T) {
 	quiet(t, news, "that is no accident")
 }
 
+// symlink makes a symbolic link, or skips the test where there can be none.
+func symlink(t *testing.T, to, at string) {
+	t.Helper()
+	if err := os.Symlink(to, at); err != nil {
+		t.Skip("needs the right to make symbolic links: ", err)
+	}
+	if _, err := os.Readlink(at); err != nil {
+		t.Skip("needs symbolic links, and this one was not made although wine says so: ", err)
+	}
+}
+
 func TestReloadThroughLinks(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(dir, "v1"), 0o700))
 	must(t, os.Mkdir(filepath.Join(dir, "v2"), 0o700))
 	put(t, filepath.Join(dir, "v1", "holdfast.toml"), one)
 	put(t, filepath.Join(dir, "v2", "holdfast.toml"), "demo = true\n")
-	if err := os.Symlink("v1", filepath.Join(dir, "now")); err != nil {
-		t.Skip("no symbolic links: ", err)
-	}
-	if _, err := os.Readlink(filepath.Join(dir, "now")); err != nil {
-		t.Skip("wine says that it made a symbolic link, and did not: ", err)
-	}
+	symlink(t, "v1", filepath.Join(dir, "now"))
 	must(t, os.Mkdir(filepath.Join(dir, "conf"), 0o700))
 	path := filepath.Join(dir, "conf", "holdfast.toml")
-	must(t, os.Symlink(filepath.Join(dir, "now", "holdfast.toml"), path))
+	symlink(t, filepath.Join(dir, "now", "holdfast.toml"), path)
 	news := run(t, Open(path))
 	next(t, news, "the start")
 
@@ -161,7 +167,7 @@ func TestReloadThroughLinks(t *testing.T) {
 	if n := next(t, news, "the file behind the link"); !n.s.Demo || len(n.s.Targets) != 1 {
 		t.Errorf("told %+v, %v", n.s, n.err)
 	}
-	must(t, os.Symlink("v2", filepath.Join(dir, "next")))
+	symlink(t, "v2", filepath.Join(dir, "next"))
 	must(t, os.Rename(filepath.Join(dir, "next"), filepath.Join(dir, "now")))
 	if n := next(t, news, "the folder's link"); !n.s.Demo || len(n.s.Targets) != 0 {
 		t.Errorf("told %+v, %v", n.s, n.err)

@@ -10,17 +10,14 @@ import (
 	"testing"
 )
 
+// anotherAt names the socket of a process that a test starts: see another.
 const anotherAt = "HOLDFAST_TEST_SOCKET"
 
-// TestMainAsAnother is the process that another starts.
-func TestMainAsAnother(t *testing.T) {
-	path := os.Getenv(anotherAt)
-	if path == "" {
-		t.Skip("needs a test that starts it: it is the other process of such")
-	}
+// listenAsAnother listens until it is killed.
+func listenAsAnother(path string) {
 	l, err := Listen(path)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	os.Stdout.WriteString("listens\n")
 	for {
@@ -33,7 +30,7 @@ func TestMainAsAnother(t *testing.T) {
 // another is a process that listens; who asked for it kills it.
 func another(t *testing.T, path string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMainAsAnother$", "-test.v")
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), anotherAt+"="+path)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
