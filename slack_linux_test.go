@@ -132,7 +132,7 @@ func TestSleepLoosely(t *testing.T) {
 			defer runtime.UnlockOSThread()
 			was := slackNow()
 			if was == 0 {
-				t.Skip("skipped: this system does not tell a thread's timer slack")
+				t.Skip("needs a system that tells a thread's timer slack")
 			}
 			if err := setSlack(tt.given); err != nil {
 				t.Fatal(err)

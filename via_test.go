@@ -128,7 +128,7 @@ func argvHelper() int {
 
 func TestAPasswordLeavesTheProcessList(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("only on Linux can a program change what others see of its command line")
+		t.Skip("needs Linux: nowhere else can a program change what others see of its command line")
 	}
 	self, err := os.Executable()
 	if err != nil {

@@ -277,7 +277,7 @@ func TestJudgeUnknown(t *testing.T) {
 func benchWay(b *testing.B) Way {
 	w, err := Egress(ip("203.0.113.7"))
 	if err != nil {
-		b.Skipf("no default route here: %v", err)
+		b.Skipf("needs a default route: %v", err)
 	}
 	return w
 }

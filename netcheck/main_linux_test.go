@@ -57,7 +57,7 @@ func inNamespaceWith(t *testing.T, how string) bool {
 		return true
 	}
 	if os.Getuid() != 0 {
-		t.Skip("needs root for a network namespace")
+		t.Skip("needs root, for a network namespace")
 	}
 	t.Parallel() // each in a world of its own, and mostly waiting
 	name := "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"
@@ -68,7 +68,7 @@ func inNamespaceWith(t *testing.T, how string) bool {
 	defer runtime.UnlockOSThread()
 	out, err := cmd.CombinedOutput()
 	if strings.Contains(string(out), "operation not permitted") && cmd.ProcessState == nil {
-		t.Skipf("no network namespace to be had: %v", err)
+		t.Skipf("needs a network namespace: %v", err)
 	}
 	if err != nil {
 		t.Errorf("in the namespace: %v\n%s", err, out)

@@ -470,7 +470,7 @@ func TestIntegrationFlapsCost(t *testing.T) {
 	}
 	tool, err := exec.LookPath("ip")
 	if err != nil {
-		t.Skip("needs iproute2")
+		t.Skip("needs ip, the program: apt-get install iproute2")
 	}
 	eth := cable(t, "eth9", "192.0.2.10/24")
 	cable(t, "vx", "198.51.100.10/24", "2001:db8:2::10/64")

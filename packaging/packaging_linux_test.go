@@ -361,7 +361,7 @@ func TestDebianPackages(t *testing.T) {
 		desktest.Need(t, "apt-get")
 		lists, _ := filepath.Glob("/var/lib/apt/lists/*_Packages*")
 		if len(lists) == 0 {
-			t.Skip("this system has no package lists")
+			t.Skip("needs apt's lists of packages, which apt-get update brings")
 		}
 		out := do(t, []string{"LC_ALL=C"}, "apt-get", "install", "--simulate", "--no-install-recommends", main, window)
 		for _, p := range []string{"Inst holdfast ", "Inst holdfast-window "} {
@@ -373,7 +373,7 @@ func TestDebianPackages(t *testing.T) {
 	t.Run("put in and taken out", func(t *testing.T) {
 		t.Parallel()
 		if os.Getuid() != 0 {
-			t.Skip("dpkg wants root")
+			t.Skip("needs root, as dpkg does")
 		}
 		root := t.TempDir()
 		for _, d := range []string{"var/lib/dpkg/info", "var/lib/dpkg/updates", "var/log", "var/cache"} {
@@ -420,13 +420,13 @@ func TestDebianPackagesInAFreshDebian(t *testing.T) {
 	}
 	desktest.Need(t, "debootstrap")
 	if os.Getuid() != 0 {
-		t.Skip("debootstrap wants root")
+		t.Skip("needs root, as debootstrap does")
 	}
 	release, err := os.ReadFile("/etc/os-release")
 	desktest.Must(t, err)
 	name := regexp.MustCompile(`(?m)^VERSION_CODENAME=(\w+)$`).FindSubmatch(release)
 	if name == nil {
-		t.Skip("this system has no release name")
+		t.Skip("needs a system whose /etc/os-release names a release that debootstrap knows")
 	}
 	main, window := packages(t)
 	root, err := os.MkdirTemp("", "holdfast-debian-")

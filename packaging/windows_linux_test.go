@@ -44,7 +44,7 @@ func builtForWindows(t *testing.T) windowsBuild {
 	t.Helper()
 	dir := os.Getenv("HOLDFAST_DIST")
 	if dir == "" {
-		t.Skip("tries what make windows built; make windows-test runs it")
+		t.Skip("needs what make windows built: make windows-test runs this")
 	}
 	sums, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS"))
 	desktest.Must(t, err)

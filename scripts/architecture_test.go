@@ -47,7 +47,7 @@ func TestArchitectureIsTrue(t *testing.T) {
 	cmd.Dir = ".."
 	out, err := cmd.Output()
 	if err != nil {
-		t.Skipf("go list: %v", err)
+		t.Skipf("needs the go command, to list packages: %v", err)
 	}
 	used := map[string]bool{}
 	for l := range strings.Lines(string(out)) {

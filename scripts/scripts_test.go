@@ -340,7 +340,7 @@ func TestRun(t *testing.T) {
 func TestVersion(t *testing.T) {
 	for _, p := range []string{"git", "sed"} {
 		if _, err := exec.LookPath(p); err != nil {
-			t.Skip(err)
+			t.Skipf("needs %s: %v", p, err)
 		}
 	}
 	script, err := filepath.Abs("version")

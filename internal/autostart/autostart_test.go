@@ -29,7 +29,7 @@ func FuzzMade(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, path string) {
 		if !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0) {
-			t.Skip("no path of a program")
+			t.Skip("needs the path of a program: this is none")
 		}
 		e := parse(made(path))
 		if got := program(e["Exec"]); got != path {

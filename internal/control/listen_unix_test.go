@@ -36,7 +36,7 @@ func TestWithoutXDGRuntimeDir(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	t.Setenv("TMPDIR", tmp)
 	if p, err := Path(); err != nil || !strings.HasPrefix(p, tmp) {
-		t.Skipf("this system has %s for it", p)
+		t.Skipf("needs a system on which TMPDIR takes the place of XDG_RUNTIME_DIR: this one has %s for it", p)
 	}
 	l, err := Listen("")
 	if err != nil {
@@ -168,7 +168,7 @@ func TestPlacesThatAreRefused(t *testing.T) {
 	}
 }
 
-var errNotRoot = errors.New("only root can give files away")
+var errNotRoot = errors.New("needs root: nobody else can give files away")
 
 func root(err error) error {
 	if errors.Is(err, syscall.EPERM) {

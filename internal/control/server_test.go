@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"holdfast/internal/config"
+	"holdfast/internal/desktest"
 	"holdfast/internal/wire"
 	"holdfast/monitor"
 )
@@ -458,7 +459,7 @@ func TestRequestsThatAreNoHTTP(t *testing.T) {
 // What comes too slowly is dropped, and does not keep the server from ending.
 func TestSlowRequests(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes as long as a slow request may")
+		t.Skip("needs more time than -short leaves: as much as a slow request may take")
 	}
 	t.Parallel()
 	s := &Server{Engine: newEngine("a"), Settings: store(t, "")}
@@ -676,24 +677,24 @@ func TestMetrics(t *testing.T) {
 
 // The examples of the documentation.
 func TestCurl(t *testing.T) {
-	curl, err := exec.LookPath("curl")
-	if err != nil {
-		t.Skip("curl is not there")
+	if runtime.GOOS == "windows" {
+		t.Skip("needs a Unix socket, which curl can speak to: on Windows it is a named pipe, which curl cannot")
 	}
+	desktest.Need(t, "curl")
 	e := newEngine("a/b")
 	path, _ := start(t, &Server{Engine: e, Version: "1.2.3"})
-	out, err := exec.CommandContext(t.Context(), curl, "-sS", "--fail", "--unix-socket", path, "http://holdfast/v1/status").Output()
+	out, err := exec.CommandContext(t.Context(), "curl", "-sS", "--fail", "--unix-socket", path, "http://holdfast/v1/status").Output()
 	var st Status
 	if err != nil || json.Unmarshal(out, &st) != nil || st.Version != "1.2.3" || st.Targets[0].Target != "a/b" {
 		t.Errorf("%v: %s", err, out)
 	}
-	if out, err = exec.CommandContext(t.Context(), curl, "-sS", "--fail", "--unix-socket", path, "-X", "POST", "http://holdfast/v1/targets/a%2Fb/reconnect").CombinedOutput(); err != nil {
+	if out, err = exec.CommandContext(t.Context(), "curl", "-sS", "--fail", "--unix-socket", path, "-X", "POST", "http://holdfast/v1/targets/a%2Fb/reconnect").CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	} else if got := <-e.called; got != "reconnect[a/b]" {
 		t.Errorf("got %s", got)
 	}
 	// A stream comes line by line, not when curl's or the server's buffer is full.
-	cmd := exec.CommandContext(t.Context(), curl, "-sSN", "--unix-socket", path, "http://holdfast/v1/events")
+	cmd := exec.CommandContext(t.Context(), "curl", "-sSN", "--unix-socket", path, "http://holdfast/v1/events")
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -755,7 +756,7 @@ func (m *memory) Edit(_ bool, changes ...config.Change) error {
 // A stream on which nothing happens outlasts every time limit that a request has.
 func TestAQuietStreamStays(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes longer than a slow request may")
+		t.Skip("needs more time than -short leaves: more than a slow request may take")
 	}
 	t.Parallel()
 	e := newEngine("a")

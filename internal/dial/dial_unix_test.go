@@ -69,5 +69,5 @@ func TestSilenceEndsWithContext(t *testing.T) {
 		wantError(t, c, err)
 		return
 	}
-	t.Skip("this system's backlog does not fill up with eight connections")
+	t.Skip("needs a backlog that eight connections fill: that of this system they do not")
 }

@@ -92,7 +92,7 @@ func inside(t *testing.T, program, pkg string, test func(t *testing.T, program s
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Skipf("no namespaces: %v", err)
+		t.Skipf("needs a process in namespaces of its own: %v", err)
 	}
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

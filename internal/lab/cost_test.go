@@ -23,7 +23,7 @@ func TestCost(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			bash, err := exec.LookPath("bash")
 			if err != nil {
-				t.Skip("skipped: bash is not installed")
+				t.Skip("needs bash, which is not installed")
 			}
 			cmd := exec.Command(bash, "-c", tt.script)
 			in, err := cmd.StdinPipe()

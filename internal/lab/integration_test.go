@@ -114,7 +114,7 @@ func (h Harmless) try(t *testing.T, hold Program) {
 	Need(t, h.Tools()...)
 	suspected, down, report, err := h.Play(hold)
 	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip("skipped: the code that moves a clock is written for amd64 only")
+		t.Skip("needs amd64: the code that moves a clock is written for that only")
 	}
 	if err != nil || down > 0 {
 		t.Errorf("down %d times, %v\n%s", down, err, report)

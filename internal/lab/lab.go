@@ -110,15 +110,15 @@ var counter atomic.Int32
 // that are needed besides ip and nft.
 func Missing(tools ...string) string {
 	if os.Geteuid() != 0 {
-		return "network namespaces need root"
+		return "needs root, for network namespaces"
 	}
 	for _, tool := range append([]string{"ip", "nft"}, tools...) {
 		if _, err := lookTool(tool); err != nil {
-			return tool + " is not installed"
+			return "needs " + tool + ", which is not installed"
 		}
 	}
 	if _, err := os.Stat(tunDevice); err != nil {
-		return "no " + tunDevice
+		return "needs " + tunDevice + ", which is not there"
 	}
 	return noNamespaces()
 }
@@ -127,10 +127,10 @@ func Missing(tools ...string) string {
 var noNamespaces = sync.OnceValue(func() string {
 	name := fmt.Sprintf("hf%d-try", os.Getpid())
 	if out, err := exec.Command("ip", "netns", "add", name).CombinedOutput(); err != nil {
-		return "network namespaces cannot be made here: " + strings.TrimSpace(string(out))
+		return "needs network namespaces, which cannot be made here: " + strings.TrimSpace(string(out))
 	}
 	if out, err := exec.Command("ip", "netns", "del", name).CombinedOutput(); err != nil {
-		return "network namespaces cannot be removed here: " + strings.TrimSpace(string(out))
+		return "needs network namespaces, which cannot be removed here: " + strings.TrimSpace(string(out))
 	}
 	return ""
 })
@@ -152,7 +152,7 @@ func lookTool(name string) (string, error) {
 func Need(t testing.TB, tools ...string) {
 	t.Helper()
 	if why := Missing(tools...); why != "" {
-		t.Skip("skipped: " + why)
+		t.Skip(why)
 	}
 }
 

@@ -328,7 +328,7 @@ func TestIntegrationHole(t *testing.T) {
 		}
 	}
 	if inside < 5 {
-		t.Skipf("skipped: the machine is too busy: only %d datagrams were sent into the hole", inside)
+		t.Skipf("needs a machine that is less busy: only %d datagrams were sent into the hole", inside)
 	}
 }
 

@@ -35,7 +35,7 @@ type Wine struct {
 func MissingWine() string {
 	for _, name := range []string{"HOLDFAST_WINE", "HOLDFAST_WINDOWS", "WINESERVER"} {
 		if os.Getenv(name) == "" {
-			return "there is no wine: scripts/wine starts what needs it"
+			return "needs wine: scripts/wine starts what does"
 		}
 	}
 	return ""

@@ -188,7 +188,7 @@ func TestIntegrationShiftClock(t *testing.T) {
 	_, before := read()
 	switch err := p.ShiftClock(-time.Hour); {
 	case errors.Is(err, errors.ErrUnsupported):
-		t.Skip("skipped: the code that moves a clock is written for amd64 only")
+		t.Skip("needs amd64: the code that moves a clock is written for that only")
 	case err != nil:
 		t.Fatal(err)
 	}

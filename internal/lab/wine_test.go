@@ -32,7 +32,7 @@ var builtExe = sync.OnceValues(func() (*Wine, error) {
 func wine(t *testing.T) *Wine {
 	t.Helper()
 	if why := MissingWine(); why != "" {
-		t.Skip("skipped: " + why)
+		t.Skip(why)
 	}
 	w, err := builtExe()
 	if err != nil {

@@ -242,7 +242,7 @@ func spawn(t *testing.T, mode string, attr *syscall.SysProcAttr) (cmd *exec.Cmd,
 	cmd.SysProcAttr = attr
 	w, out := pipes(t, cmd)
 	if err := cmd.Start(); err != nil {
-		t.Skipf("starting a process in namespaces of its own: %v", err)
+		t.Skipf("needs a process in namespaces of its own: %v", err)
 	}
 	lines := bufio.NewScanner(out)
 	if lines.Scan() {
@@ -405,11 +405,11 @@ func childMain(mode string) error {
 			return nil
 		}
 		if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-			fmt.Printf("skip setting lo up: %v: %s\n", err, out)
+			fmt.Printf("skip needs the right to set lo up: %v: %s\n", err, out)
 			return nil
 		}
 		if err := fault(""); err != nil {
-			fmt.Printf("skip %v\n", err)
+			fmt.Printf("skip needs the right to set rules with nft: %v\n", err)
 			return nil
 		}
 	}

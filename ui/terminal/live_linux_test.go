@@ -87,7 +87,7 @@ func start(t *testing.T, mode string) *session {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("no pseudo-terminal here: %v", err)
+		t.Skipf("needs a pseudo-terminal: %v", err)
 	}
 	t.Cleanup(func() { master.Close() })
 	s := &session{t: t, master: master, term: newVT(90, 24), read: make(chan struct{})}

@@ -251,7 +251,7 @@ var inAllDresses = []string{"now", "now-proxy", "history", "drill", "small-now"}
 func (s scene) opens(t testing.TB, in dress, size fyne.Size) *desk {
 	t.Helper()
 	if in.lang == ui.Chinese && !hasChinese() { // looking sets a theme: before the desk sets its own
-		t.Skip("no font with Chinese characters: install fonts-noto-cjk")
+		t.Skip("needs a font with Chinese characters: apt-get install fonts-noto-cjk")
 	}
 	d := newDesk(t, in.v, in.lang, size)
 	d.Window.suit(comfort{scale: 1, still: true}) // no cursor that comes and goes
@@ -309,11 +309,11 @@ func TestGoldenPictures(t *testing.T) {
 // takes where it is installed.
 func TestChineseFont(t *testing.T) {
 	if !hasChinese() {
-		t.Skip("no font with Chinese characters: install fonts-noto-cjk")
+		t.Skip("needs a font with Chinese characters: apt-get install fonts-noto-cjk")
 	}
 	d := newDesk(t, theme.VariantLight, ui.Chinese, small)
 	if by := d.chineseFont(); by > goldenLimit {
-		t.Skipf("another Chinese font than Noto Sans CJK (%.0f of 255 differ): the pictures in Chinese are not compared", by)
+		t.Skipf("needs Noto Sans CJK (apt-get install fonts-noto-cjk): this Chinese font is another (%.0f of 255 differ), and the pictures in Chinese are not compared", by)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 func TestScreen(t *testing.T) {
 	for _, tool := range append(Tools, "import") {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip(tool, " is not installed")
+			t.Skipf("needs %s, which is not installed", tool)
 		}
 	}
 	s, err := Open(320, 200)
@@ -36,7 +36,7 @@ func TestScreen(t *testing.T) {
 	}
 	show, err := s.Start("display", "-title", "A picture", "-immutable", "rose:")
 	if err != nil {
-		t.Skip("display is not installed")
+		t.Skip("needs display, of ImageMagick: ", err)
 	}
 	w, place, err := s.Find("A picture")
 	if err != nil || w == 0 || place.Dx() < 70 || place.Dy() < 46 {
