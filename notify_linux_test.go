@@ -47,7 +47,7 @@ func TestNotificationsOfTheWholeProgram(t *testing.T) {
 	}
 	window := filepath.Join(filepath.Dir(self), windowProgram) // looked for beside the program's own file
 	if err := os.Symlink(self, window); err != nil {
-		t.Skip("needs a folder that can be written to, for a window program beside the test: ", err)
+		t.Skip("needs a folder that can be written to, for a window program beside the test:", err)
 	}
 	t.Cleanup(func() { os.Remove(window) })
 	settings := filepath.Join(dir, "holdfast.toml")

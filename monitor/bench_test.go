@@ -133,7 +133,7 @@ func resident(tb testing.TB) int64 {
 	debug.FreeOSMemory()
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		tb.Skip("needs a system that tells resident memory in /proc/self/status: ", err)
+		tb.Skip("needs a system that tells resident memory in /proc/self/status:", err)
 	}
 	for line := range bytes.Lines(text) {
 		if f := strings.Fields(string(line)); len(f) > 1 && f[0] == "VmRSS:" {

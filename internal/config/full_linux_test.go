@@ -17,7 +17,7 @@ import (
 func TestIntegrationFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=16k,mode=700"); err != nil {
-		t.Skip("needs the right to mount: ", err)
+		t.Skip("needs the right to mount:", err)
 	}
 	t.Cleanup(func() {
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {

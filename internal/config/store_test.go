@@ -143,10 +143,10 @@ func TestReload(t *testing.T) {
 func symlink(t *testing.T, to, at string) {
 	t.Helper()
 	if err := os.Symlink(to, at); err != nil {
-		t.Skip("needs the right to make symbolic links: ", err)
+		t.Skip("needs the right to make symbolic links:", err)
 	}
 	if _, err := os.Readlink(at); err != nil {
-		t.Skip("needs symbolic links, and this one was not made although wine says so: ", err)
+		t.Skip("needs symbolic links, and this one was not made although wine says so:", err)
 	}
 }
 

@@ -49,7 +49,7 @@ func TestPipesThatAreRefused(t *testing.T) {
 			path := place(t)
 			other, err := winio.ListenPipe(path, &winio.PipeConfig{SecurityDescriptor: access})
 			if err != nil {
-				t.Skip("needs the right to make a pipe that belongs to the system: ", err)
+				t.Skip("needs the right to make a pipe that belongs to the system:", err)
 			}
 			defer other.Close()
 			go func() {

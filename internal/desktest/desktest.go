@@ -35,6 +35,19 @@ func Until(t testing.TB, what string, look func() (saw string, ok bool)) {
 	}
 }
 
+// Next waits for what comes next, and fails the test if that is not what is wanted.
+func Next[T comparable](t testing.TB, c <-chan T, want T) {
+	t.Helper()
+	select {
+	case got := <-c:
+		if got != want {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	case <-time.After(Patience):
+		t.Fatalf("nothing came, want %v", want)
+	}
+}
+
 // Must fails the test over an error.
 func Must(t testing.TB, err error) {
 	t.Helper()

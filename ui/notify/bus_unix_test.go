@@ -181,18 +181,6 @@ func (a asked) actions() Actions {
 	}
 }
 
-func (a asked) want(t testing.TB, want string) {
-	t.Helper()
-	select {
-	case got := <-a:
-		if got != want {
-			t.Fatalf("asked for %q, want %q", got, want)
-		}
-	case <-time.After(desktest.Patience):
-		t.Fatalf("nobody asked for %q", want)
-	}
-}
-
 // runDesk runs a desk until the test ends; its end is part of the test.
 func runDesk(t testing.TB, d *desk) (stop func()) {
 	t.Helper()

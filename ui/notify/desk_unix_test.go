@@ -121,7 +121,7 @@ func TestShown(t *testing.T) {
 	}
 	for key, want := range map[string]string{"reconnect": "reconnect office", "open": "open", "default": "open"} {
 		s.click(8, key)
-		a.want(t, want)
+		desktest.Next(t, a, want)
 	}
 	s.click(8, "something else")
 	s.click(9, "open") // another program's
@@ -138,7 +138,7 @@ func TestShown(t *testing.T) {
 	}
 	s.click(8, "reconnect") // of the one before: it is connected again
 	s.click(8, "open")
-	a.want(t, "open")
+	desktest.Next(t, a, "open")
 	d.close(3)
 	if got = s.next("CloseNotification"); got.number != 8 {
 		t.Errorf("got %v", got)
@@ -361,7 +361,7 @@ func TestBusGoneAndBack(t *testing.T) {
 	}
 	knows(t, d, 8, true)
 	s.click(8, "reconnect")
-	a.want(t, "reconnect office")
+	desktest.Next(t, a, "reconnect office")
 }
 
 func TestNoBus(t *testing.T) {

@@ -51,11 +51,11 @@ func TestOnARealServer(t *testing.T) {
 	desk.show(broken, english)
 	desktest.Eventually(t, "the red X is seen", func() bool { return count(d, red) > 500 })
 	d.Do("dunstctl", "context") // its menu of actions, and who chooses there is grep
-	asked.want(t, "reconnect office")
+	desktest.Next(t, asked, "reconnect office")
 	desk.show(broken, english)
 	desktest.Eventually(t, "it is on the screen again", func() bool { return shown() == "1" && count(d, red) > 500 })
 	d.Click(image.Pt(560, 50), 1)
-	asked.want(t, "open")
+	desktest.Next(t, asked, "open")
 	desktest.Eventually(t, "it is gone", func() bool { return shown() == "0" })
 	desk.show(Note{ID: 3, Look: ui.LookUp, Title: "office is connected again"}, english)
 	desktest.Eventually(t, "a new one is on the screen", func() bool { return shown() == "1" })

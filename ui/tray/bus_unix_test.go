@@ -249,7 +249,7 @@ func openFiles(t testing.TB) int {
 	t.Helper()
 	list, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		t.Skip("needs /proc/self/fd, to count open files: ", err)
+		t.Skip("needs /proc/self/fd, to count open files:", err)
 	}
 	return len(list)
 }

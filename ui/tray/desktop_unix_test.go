@@ -177,7 +177,7 @@ func TestOnARealPanel(t *testing.T) {
 			tray.Show(allUp)
 			runTray(t, tray)
 			panel := d.appear(kind, "up") // after us, as at a login
-			wantNext(t, ready, true)
+			desktest.Next(t, ready, true)
 
 			for _, look := range []ui.Look{ui.LookUnknown, ui.LookSuspect, ui.LookConnecting, ui.LookPaused, ui.LookUp, ui.LookEmpty, ui.LookDown} {
 				v := oneDown
@@ -193,28 +193,28 @@ func TestOnARealPanel(t *testing.T) {
 			tray.Show(oneDown)
 			at := d.find(kind, "down")
 			d.Click(at, 1)
-			wantNext(t, asked, "reconnect")
+			desktest.Next(t, asked, "reconnect")
 			d.Click(at, 2)
-			wantNext(t, asked, "open")
+			desktest.Next(t, asked, "open")
 			for _, wheel := range []int{4, 5, 6, 7} { // up, down, left, right: nothing
 				d.Click(at, wheel)
 			}
 			tray.Show(allUp)
 			d.find(kind, "up")
 			d.Click(at, 1)
-			wantNext(t, asked, "open") // and not what the wheel asked for
+			desktest.Next(t, asked, "open") // and not what the wheel asked for
 
 			// The menu comes when it has been read; the arrow up from nowhere is the last line.
 			d.Click(at, 3)
 			for end := time.Now().Add(desktest.Patience); len(asked) == 0 && time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
 				d.Do("xdotool", "key", "Up", "Return")
 			}
-			wantNext(t, asked, "quit")
+			desktest.Next(t, asked, "quit")
 
 			panel.End()
 			tray.Show(oneDown)
 			d.appear(kind, "down")
-			wantNext(t, ready, true)
+			desktest.Next(t, ready, true)
 		})
 	}
 }
@@ -281,7 +281,7 @@ func TestOnTwoRealPanels(t *testing.T) {
 	tray.Show(allUp)
 	runTray(t, tray)
 	first := d.startPanel(lxqtPanel)
-	wantNext(t, ready, true)
+	desktest.Next(t, ready, true)
 	d.find(lxqtPanel, "up")
 	d.startPanel(xfcePanel)
 	d.find(xfcePanel, "up")

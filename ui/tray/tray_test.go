@@ -68,18 +68,6 @@ func runTray(t testing.TB, tray *Tray) (stop func()) {
 	return stop
 }
 
-func wantNext[T comparable](t testing.TB, c <-chan T, want T) {
-	t.Helper()
-	select {
-	case got := <-c:
-		if got != want {
-			t.Fatalf("got %v, want %v", got, want)
-		}
-	case <-time.After(desktest.Patience):
-		t.Fatalf("nothing came, want %v", want)
-	}
-}
-
 func TestWhatClicksMean(t *testing.T) {
 	broken := ui.Tray{CanReconnect: true}
 	for name, c := range map[string]struct {

@@ -41,7 +41,7 @@ func TestIconOnTheBus(t *testing.T) {
 	tray.Show(allUp)
 	runTray(t, tray)
 	item := p.item()
-	wantNext(t, ready, true)
+	desktest.Next(t, ready, true)
 
 	check := func(look string) {
 		t.Helper()
@@ -232,7 +232,7 @@ func TestClicksArriveFromTheBus(t *testing.T) {
 	mouse := func(method, want string) {
 		t.Helper()
 		desktest.Must(t, item.Call(itemIface+"."+method, 0, int32(10), int32(10)).Err)
-		wantNext(t, asked, want)
+		desktest.Next(t, asked, want)
 	}
 	mouse("Activate", "open")
 	tray.Show(oneDown)
@@ -258,7 +258,7 @@ func TestClicksArriveFromTheBus(t *testing.T) {
 			t.Fatalf("no line %q in\n%s", c.label, labels(lines))
 		}
 		p.click(item, lines[i].id)
-		wantNext(t, asked, c.want)
+		desktest.Next(t, asked, c.want)
 	}
 
 	// What hosts send that means nothing.
@@ -320,7 +320,7 @@ func TestAnotherPanelTakesTheListOver(t *testing.T) {
 	tray.Show(allUp)
 	runTray(t, tray)
 	one := first.item()
-	wantNext(t, ready, true)
+	desktest.Next(t, ready, true)
 	first.vanish()
 	two := second.item()
 	if one.Destination() != two.Destination() {
@@ -339,31 +339,31 @@ func TestNobodyShowsIcons(t *testing.T) {
 	tray.pace.first, tray.pace.later = 50*time.Millisecond, 50*time.Millisecond
 	tray.Show(allUp)
 	runTray(t, tray)
-	wantNext(t, gone, true)
+	desktest.Next(t, gone, true)
 
 	p := newPanel(t, b)
 	p.appear()
-	wantNext(t, gone, false)
+	desktest.Next(t, gone, false)
 	item := p.item()
-	wantNext(t, ready, true)
+	desktest.Next(t, ready, true)
 	if got := property[string](t, item, "Title"); got != "Holdfast" {
 		t.Errorf("title %q", got)
 	}
 
 	p.vanish()
-	wantNext(t, gone, true)
+	desktest.Next(t, gone, true)
 	p.setHost(false)
 	p.appear() // a watcher without a host takes the icon, and nobody shows it
 	p.item()
-	wantNext(t, ready, true)
+	desktest.Next(t, ready, true)
 	p.setHost(true)
-	wantNext(t, gone, false)
+	desktest.Next(t, gone, false)
 
 	// A watcher may outlive the panel that shows what it watches.
 	p.setHost(false)
-	wantNext(t, gone, true)
+	desktest.Next(t, gone, true)
 	p.setHost(true)
-	wantNext(t, gone, false)
+	desktest.Next(t, gone, false)
 }
 
 // systray tries once, and then listens for new watchers: one that came in between it would miss for ever.
@@ -500,13 +500,13 @@ func TestBusThatDies(t *testing.T) {
 			}
 			time.Sleep(100 * time.Microsecond)
 		}
-		wantNext(t, gone, true)
+		desktest.Next(t, gone, true)
 		tray.Show(oneDown)
 
 		b.Start()
 		p = newPanel(t, b)
 		p.appear()
-		wantNext(t, gone, false)
+		desktest.Next(t, gone, false)
 		item := p.item()
 		if got := property[[]assets.Pixmap](t, item, "IconPixmap"); !bytes.Equal(got[0].ARGB, assets.Pixmaps("down")[0].ARGB) {
 			t.Errorf("round %d: the icon on the new bus is not the newest", round)

@@ -28,7 +28,7 @@ func onTaskbar(t *testing.T, o Options) (tray *Tray, hwnd uintptr, stop func()) 
 	}
 	tray = New(o)
 	stop = runTray(t, tray)
-	wantNext(t, ready, true)
+	desktest.Next(t, ready, true)
 	return tray, ourWindow(), stop
 }
 
@@ -67,22 +67,22 @@ func TestClicksFromTheTaskbar(t *testing.T) {
 	}
 	const icon = ownIcon << 16
 	send(hwnd, msgTaskbar, 0, icon|ninSelect) // a left click
-	wantNext(t, asked, "open")
+	desktest.Next(t, asked, "open")
 	send(hwnd, msgTaskbar, 0, icon|wmMButtonUp)
-	wantNext(t, asked, "open")
+	desktest.Next(t, asked, "open")
 
 	// Up from nowhere is the last line.
 	const wmKeyDown, up, enter = 0x100, 0x26, 0x0d
 	send(hwnd, msgTaskbar, 0, icon|wmContextMenu)
 	send(hwnd, wmKeyDown, up, 0)
 	send(hwnd, wmKeyDown, enter, 0)
-	wantNext(t, asked, "quit")
+	desktest.Next(t, asked, "quit")
 
 	send(hwnd, wmClose, 0, 0) // by another program
-	wantNext(t, asked, "quit")
+	desktest.Next(t, asked, "quit")
 	send(hwnd, wmEndSession, 0, 0) // somebody else has said no: the session goes on
 	send(hwnd, msgTaskbar, 0, icon|ninSelect)
-	wantNext(t, asked, "open")
+	desktest.Next(t, asked, "open")
 }
 
 // What is shown may change, and Run may end, while the menu is open.
@@ -118,18 +118,18 @@ func TestSessionEnds(t *testing.T) {
 	if !done.Load() {
 		t.Error("Windows was let go on before all had ended")
 	}
-	wantNext(t, ended, nil)
+	desktest.Next(t, ended, nil)
 }
 
 func TestTaskbarBeginsAnewAndBalloons(t *testing.T) {
 	ready := make(chan bool, 8)
 	tray, hwnd, stop := onTaskbar(t, Options{OnReady: func() { ready <- true }})
-	wantNext(t, ready, true)
-	wantNext(t, tray.Balloons(), ui.BalloonReady)
+	desktest.Next(t, ready, true)
+	desktest.Next(t, tray.Balloons(), ui.BalloonReady)
 	created, _, _ := pRegisterWindowMessage.Call(uintptr(unsafe.Pointer(windows.StringToUTF16Ptr("TaskbarCreated"))))
 	send(hwnd, uint32(created), 0, 0)
-	wantNext(t, ready, true)
-	wantNext(t, tray.Balloons(), ui.BalloonReady)
+	desktest.Next(t, ready, true)
+	desktest.Next(t, tray.Balloons(), ui.BalloonReady)
 
 	for _, b := range []ui.Balloon{
 		{Look: ui.LookDown, Title: "office is broken", Text: "refuses", Sound: true},
@@ -144,7 +144,7 @@ func TestTaskbarBeginsAnewAndBalloons(t *testing.T) {
 			<-tray.Balloons()
 		}
 		send(hwnd, msgTaskbar, 0, ownIcon<<16|what)
-		wantNext(t, tray.Balloons(), want)
+		desktest.Next(t, tray.Balloons(), want)
 	}
 	stop()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -163,7 +163,7 @@ func TestAMuteXServer(t *testing.T) {
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
 	if port < 6000 {
-		t.Skip("needs a port of 6000 or more, where displays are: the system gave ", port)
+		t.Skip("needs a port of 6000 or more, where displays are: the system gave", port)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)

@@ -36,7 +36,7 @@ func TestScreen(t *testing.T) {
 	}
 	show, err := s.Start("display", "-title", "A picture", "-immutable", "rose:")
 	if err != nil {
-		t.Skip("needs display, of ImageMagick: ", err)
+		t.Skip("needs display, of ImageMagick:", err)
 	}
 	w, place, err := s.Find("A picture")
 	if err != nil || w == 0 || place.Dx() < 70 || place.Dy() < 46 {
