@@ -115,16 +115,31 @@ func (p ping) reply(sender netip.Addr, v6 bool, at time.Time) reply {
 	return r
 }
 
+// A mailbox is where answers come in until ctx ends, for an asker that does not read them from a socket itself.
+type mailbox struct {
+	ctx     context.Context
+	answers chan reply
+}
+
+// receive returns the next answer to a question of ours; an error when the context ended.
+func (p mailbox) receive() (reply, error) {
+	select {
+	case r := <-p.answers:
+		return r, nil
+	case <-p.ctx.Done():
+		return reply{}, p.ctx.Err()
+	}
+}
+
 // A tcpProbe asks only the host itself: a SYN to a port where nobody listens, which it refuses. It is for where ICMP may not
 // be sent; stations on the way cannot be asked so, and nothing is sent to them.
 type tcpProbe struct {
-	ctx     context.Context
-	way     Way
-	ask     func(context.Context, Way, netip.AddrPort) (Outcome, time.Duration)
-	mine    func(netip.Addr) bool
-	port    uint16
-	answers chan reply
-	cancel  context.CancelFunc
+	mailbox
+	way    Way
+	ask    func(context.Context, Way, netip.AddrPort) (Outcome, time.Duration)
+	mine   func(netip.Addr) bool
+	port   uint16
+	cancel context.CancelFunc
 
 	mu   sync.Mutex // guards shut, and that nothing is begun after it
 	shut bool
@@ -132,7 +147,8 @@ type tcpProbe struct {
 }
 
 func newTCPProbe(ctx context.Context, w Way, port uint16, ask func(context.Context, Way, netip.AddrPort) (Outcome, time.Duration), mine func(netip.Addr) bool) *tcpProbe {
-	p := &tcpProbe{way: w, ask: ask, mine: mine, port: port, answers: make(chan reply)}
+	p := &tcpProbe{way: w, ask: ask, mine: mine, port: port}
+	p.answers = make(chan reply)
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	return p
 }
@@ -157,15 +173,6 @@ func (p *tcpProbe) send(to netip.Addr, _, ttl int) bool {
 		}
 	})
 	return true
-}
-
-func (p *tcpProbe) receive() (reply, error) {
-	select {
-	case r := <-p.answers:
-		return r, nil
-	case <-p.ctx.Done():
-		return reply{}, p.ctx.Err()
-	}
 }
 
 func (p *tcpProbe) own(a netip.Addr) bool { return p.mine(a) }

@@ -13,17 +13,16 @@ import (
 
 // A network answers an asker's questions: with which TTL who answers after how long.
 type network struct {
-	ctx     context.Context
-	mine    netip.Addr
-	answer  func(to netip.Addr, ttl int) (r reply, after time.Duration)
-	replies chan reply
-	asked   []int // TTLs, in order
-	mute    bool  // nothing leaves
+	mailbox
+	mine   netip.Addr
+	answer func(to netip.Addr, ttl int) (r reply, after time.Duration)
+	asked  []int // TTLs, in order
+	mute   bool  // nothing leaves
 }
 
 // through makes a network behind w: stations by their TTL, the host behind them if it answers.
 func through(ctx context.Context, host netip.Addr, stations map[int]reply, answers bool) *network {
-	n := &network{ctx: ctx, replies: make(chan reply, 20)}
+	n := &network{mailbox: mailbox{ctx, make(chan reply, 20)}}
 	n.answer = func(to netip.Addr, ttl int) (reply, time.Duration) {
 		if r, ok := stations[ttl]; ok {
 			return r, time.Duration(10*ttl) * time.Millisecond
@@ -43,18 +42,9 @@ func (n *network) send(to netip.Addr, _, ttl int) bool {
 	n.asked = append(n.asked, ttl)
 	if r, after := n.answer(to, ttl); r.sender.IsValid() {
 		r.to, r.ttl, r.rtt = to, ttl, after
-		time.AfterFunc(after, func() { n.replies <- r })
+		time.AfterFunc(after, func() { n.answers <- r })
 	}
 	return true
-}
-
-func (n *network) receive() (reply, error) {
-	select {
-	case r := <-n.replies:
-		return r, nil
-	case <-n.ctx.Done():
-		return reply{}, n.ctx.Err()
-	}
 }
 
 func (n *network) own(a netip.Addr) bool { return a == n.mine }
@@ -139,7 +129,7 @@ func TestAskHopOverAnyNetwork(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				n := &network{ctx: ctx, mine: way.Source, answer: tt.answer, mute: tt.mute, replies: make(chan reply, 20)}
+				n := &network{mailbox: mailbox{ctx, make(chan reply, 20)}, mine: way.Source, answer: tt.answer, mute: tt.mute}
 				if got := askHop(n, way); got != tt.want {
 					t.Errorf("got %+v, want %+v", got, tt.want)
 				}

@@ -96,10 +96,9 @@ func askTCP(ctx context.Context, w Way, dst netip.AddrPort) (Outcome, time.Durat
 // An echoProbe asks by ICMP echo requests, which need no rights here. What it asks goes through the post, which owns file,
 // pending and shut.
 type echoProbe struct {
-	ctx     context.Context
-	way     Way
-	v6      bool
-	answers chan reply
+	mailbox
+	way Way
+	v6  bool
 
 	file    windows.Handle
 	pending int // requests under way
@@ -111,7 +110,7 @@ const manyAnswers = 64
 
 // openProbe makes the handle that questions are asked by; receive is interrupted when ctx ends.
 func openProbe(ctx context.Context, w Way) (asker, error) {
-	p := &echoProbe{ctx: ctx, way: w, v6: w.Destination.Is6(), answers: make(chan reply, manyAnswers)}
+	p := &echoProbe{mailbox: mailbox{ctx, make(chan reply, manyAnswers)}, way: w, v6: w.Destination.Is6()}
 	create := procIcmpCreateFile
 	if p.v6 {
 		create = procIcmp6CreateFile
@@ -195,16 +194,6 @@ func (p *echoProbe) ask(to netip.Addr, ttl int) bool {
 		post.ended = append(post.ended, echoEnd{key, time.Now()}) // answered at once
 	}
 	return true
-}
-
-// receive returns the next answer to a question of ours; an error when the context ended.
-func (p *echoProbe) receive() (reply, error) {
-	select {
-	case r := <-p.answers:
-		return r, nil
-	case <-p.ctx.Done():
-		return reply{}, p.ctx.Err()
-	}
 }
 
 // own reports whether a is this computer's: it says "host unreachable" to itself when ARP gets no answer.
