@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 )
 
 // A tty is the terminal on out, and the keys of the controlling terminal where there is one.
@@ -97,15 +96,6 @@ func (t *tty) close() error {
 		err = errors.Join(err, t.in.Close())
 	}
 	return err
-}
-
-// size is columns and rows; 80 by 24 where the terminal does not say.
-func (t *tty) size() (columns, rows int) {
-	columns, rows, err := term.GetSize(int(t.out.Fd()))
-	if err != nil || columns < 1 || rows < 1 {
-		return 80, 24
-	}
-	return columns, rows
 }
 
 func (t *tty) meaning(s os.Signal) signalMeaning {

@@ -9,7 +9,6 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
-	"golang.org/x/term"
 )
 
 // Sequences has the console on out obey control sequences (Console Virtual Terminal Sequences), and reports whether it
@@ -131,15 +130,6 @@ func (t *tty) close() error {
 		return fmt.Errorf("setting up the terminal: %w", err)
 	}
 	return nil
-}
-
-// size is columns and rows; 80 by 24 where the console does not say.
-func (t *tty) size() (columns, rows int) {
-	columns, rows, err := term.GetSize(int(t.out.Fd()))
-	if err != nil || columns < 1 || rows < 1 {
-		return 80, 24
-	}
-	return columns, rows
 }
 
 // meaning: the console has another size, and nothing else is ever signalled.
