@@ -165,43 +165,101 @@ func TestIntegrationWindowsResident(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := filepath.Join(l.Dir, "holdfast.toml")
-	text := fmt.Sprintf("[[target]]\nname = \"gate\"\naddress = %q\nheartbeat = \"line\"\nsend = 'PING\\r\\n'\nexpect = '+PONG'\n", ServerAt(Port))
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	start := func() *Proc {
-		t.Helper()
-		p, err := l.Client.Start(win.Path, "--no-tray", "--config", "Z:"+config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
-	}
-	p := start()
-	until := func(what string, args ...string) {
-		t.Helper()
-		desktest.Until(t, fmt.Sprintf("%q says %q", args, what), func() (string, bool) {
-			said, err := l.Client.Run(win.Path, args...)
-			return fmt.Sprintf("%s (%v)\nthe resident:\n%s", said, err, p.Tail()), strings.Contains(said, what)
-		})
-	}
-	until(`"state":"up"`, "status", "--json")
-	if said, _ := l.Client.Run(win.Path, "--no-tray", "--config", "Z:"+config); !strings.Contains(said, "already running") {
+	r := startResident(t, l, win, "")
+	r.until(`"state":"up"`, "status", "--json")
+	if said, _ := l.Client.Run(r.path, r.args...); !strings.Contains(said, "already running") {
 		t.Errorf("a second start says %q", said)
 	}
 	if err := redis.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	until(`"cause":"server-refused"`, "status", "--json")
+	r.until(`"cause":"server-refused"`, "status", "--json")
 	if _, err := l.Redis(Port); err != nil {
 		t.Fatal(err)
 	}
-	until(`"state":"up"`, "status", "--json")
-	if err := p.Kill(); err != nil {
+	r.until(`"state":"up"`, "status", "--json")
+	if err := r.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	p = start()
-	until(`"state":"up"`, "status", "--json")
-	until(`server-refused`, "history", "--json")
+	r.start()
+	r.until(`"state":"up"`, "status", "--json")
+	r.until(`server-refused`, "history", "--json")
+}
+
+// The proxy that is set in Windows is taken with "system", named when it breaks, and left as soon as it is switched off there.
+func TestIntegrationWindowsSystemProxy(t *testing.T) {
+	w := wine(t)
+	Need(t, "redis-server", "tinyproxy")
+	t.Parallel()
+	l := New(t)
+	if _, err := l.Redis(Port); err != nil {
+		t.Fatal(err)
+	}
+	proxy, err := l.Tinyproxy(l.Proxy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	win, err := w.Windows(l.Client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := func(name, kind, value string) {
+		t.Helper()
+		const settings = `HKCU\Software\Microsoft\Windows\CurrentVersion\Internet Settings`
+		if said, err := l.Client.Run("env", "WINEPREFIX="+win.Dir, w.wine, "reg", "add", settings, "/f", "/v", name, "/t", kind, "/d", value); err != nil {
+			t.Fatalf("%v: %s", err, said)
+		}
+	}
+	at := ProxyAt(TinyproxyPort).String()
+	set("ProxyServer", "REG_SZ", at)
+	set("ProxyEnable", "REG_DWORD", "1")
+	r := startResident(t, l, win, "via = \"system\"\n")
+	r.until(`"state":"up"`, "status", "--json")
+	r.until(`"proxy":"http://`+at, "status", "--json")
+	if err := proxy.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	r.until(`"cause":"proxy-refused"`, "status", "--json")
+	set("ProxyEnable", "REG_DWORD", "0")
+	r.until(`"state":"up"`, "status", "--json")
+	r.until(`"proxy":null`, "status", "--json")
+}
+
+// A resident is the program without a command, in a Windows on a lab's client; its one target is the server there.
+type resident struct {
+	*Proc // the present one
+	t     *testing.T
+	l     *Lab
+	path  string
+	args  []string
+}
+
+// startResident starts it, with more lines for the target in its settings.
+func startResident(t *testing.T, l *Lab, win *Windows, target string) *resident {
+	t.Helper()
+	config := filepath.Join(l.Dir, "holdfast.toml")
+	text := fmt.Sprintf(redisTarget, "gate", ServerAt(Port)) + target
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := &resident{t: t, l: l, path: win.Path, args: []string{"--no-tray", "--config", "Z:" + config}}
+	r.start()
+	return r
+}
+
+func (r *resident) start() {
+	r.t.Helper()
+	var err error
+	if r.Proc, err = r.l.Client.Start(r.path, r.args...); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// until asks by a command until it says that.
+func (r *resident) until(what string, command ...string) {
+	r.t.Helper()
+	desktest.Until(r.t, fmt.Sprintf("%q says %q", command, what), func() (string, bool) {
+		said, err := r.l.Client.Run(r.path, command...)
+		return fmt.Sprintf("%s (%v)\nthe resident:\n%s", said, err, r.Tail()), strings.Contains(said, what)
+	})
 }
