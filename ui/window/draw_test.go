@@ -31,7 +31,7 @@ func TestBundledFontHasWhatIsSaidOfIt(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]bool{"": true, "Office gateway": true, "Übertragung, наконец… “–”": true, "网关": false, "Office 网关": false, "a\tb": false, "↑": false} {
-		if got := fontBody.source(text) != nil; got != want {
+		if got := fontBody.source(text) == (look{}).Font(fontBody.style()); got != want {
 			t.Errorf("%q with the bundled font: %v", text, got)
 		}
 	}

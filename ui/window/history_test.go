@@ -190,6 +190,7 @@ func TestOutagesAreExported(t *testing.T) {
 	raw := aWeek()
 	outages := pastOutages(raw)
 	out := freeName(dir, "out", ".csv")
+	files := 2 // that should be there at the end
 	for _, c := range []struct {
 		path    string
 		replace bool
@@ -209,6 +210,10 @@ func TestOutagesAreExported(t *testing.T) {
 			if err := os.Symlink(out, c.path); err != nil {
 				t.Fatal(err)
 			}
+			if _, err := os.Readlink(c.path); err != nil { // Wine says that it made one, and did not
+				files--
+				continue
+			}
 		}
 		err := export(c.path, c.replace, c.kind, raw, outages, noon)
 		if !errors.Is(err, c.err) {
@@ -218,7 +223,7 @@ func TestOutagesAreExported(t *testing.T) {
 			t.Errorf("%s %s %v: %v, without %q", c.path, c.kind, c.replace, err, c.has)
 		}
 	}
-	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 2 {
+	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != files {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 	if got := freeName(dir, "out", ".csv"); got != filepath.Join(dir, "out-2.csv") {
@@ -235,35 +240,6 @@ var errFull = errors.New("no space left on device")
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errFull }
-
-func TestWhereDownloadsGo(t *testing.T) {
-	home := t.TempDir()
-	t.Setenv("HOME", home)
-	t.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "conf"))
-	if got := downloads(); got != home {
-		t.Errorf("with nothing there: %s", got)
-	}
-	for _, dir := range []string{"Downloads", "下载", "conf"} {
-		if err := os.Mkdir(filepath.Join(home, dir), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := downloads(); got != filepath.Join(home, "Downloads") {
-		t.Errorf("the usual one: %s", got)
-	}
-	for _, c := range []struct{ file, want string }{
-		{"XDG_DOWNLOAD_DIR=\"$HOME/下载\"\n", filepath.Join(home, "下载")},
-		{"XDG_DOWNLOAD_DIR=\"relative\"\n", home},
-		{"garbage\x00\n", filepath.Join(home, "Downloads")},
-	} {
-		if err := os.WriteFile(filepath.Join(home, "conf", "user-dirs.dirs"), []byte(c.file), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if got := downloads(); got != c.want {
-			t.Errorf("%q: %s, want %s", c.file, got, c.want)
-		}
-	}
-}
 
 // While the page is open only what is new is asked for, and it shows what asking for all would.
 func TestTheHistoryPageAsksForWhatIsNew(t *testing.T) {
