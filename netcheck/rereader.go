@@ -16,7 +16,7 @@ const (
 	lookEvery = 100 * time.Millisecond
 	// readEvery is the pace of addresses and routes there: they are read whole, and there may be thousands of routes.
 	readEvery = 500 * time.Millisecond
-	// waitEvery is the pace of everything there while no interface bears a session: what is waited for is the change.
+	// waitEvery is the pace of everything there while some destination has no way: what is waited for is the change.
 	waitEvery = 200 * time.Millisecond
 	// readBeneath is the pace of interfaces that bear a session beneath news that is heard, in case some never comes, and
 	// readAllBeneath of all the rest.
@@ -104,7 +104,7 @@ func (w *rereader) Run(ctx context.Context) error {
 		if next := w.hand(listeners, due, quiet); next > 0 {
 			again.Reset(next)
 		}
-		if pace := w.pace(borne, heeded); pace > 0 {
+		if pace := w.pace(borne, heeded, was.lost()); pace > 0 {
 			look.Reset(pace - time.Since(w.made)%pace)
 		} else {
 			look.Stop()
@@ -129,7 +129,7 @@ func (w *rereader) Run(ctx context.Context) error {
 			since = coalesce
 		}
 		var is view
-		if woken || since >= w.whole(borne) {
+		if woken || since >= w.whole(was) {
 			is, read = w.readAll(was), time.Now()
 		} else {
 			is = w.readIfaces(was)
@@ -140,25 +140,27 @@ func (w *rereader) Run(ctx context.Context) error {
 }
 
 // pace is how often Run looks at anything of itself; 0 never.
-func (w *rereader) pace(borne, heeded int) time.Duration {
+func (w *rereader) pace(borne, heeded int, lost bool) time.Duration {
 	switch {
 	case borne == 0 && (heeded == 0 || w.hears()):
 		return 0
 	case w.hears():
 		return readBeneath
-	case borne == 0:
+	case borne == 0 && lost:
 		return waitEvery
+	case borne == 0:
+		return readEvery
 	}
 	return lookEvery
 }
 
 // whole is how old addresses and routes may become before a look is one at all.
-func (w *rereader) whole(borne int) time.Duration {
+func (w *rereader) whole(was view) time.Duration {
 	switch {
 	case w.hears():
 		return readAllBeneath - readBeneath/2
-	case borne == 0:
-		return waitEvery / 2
+	case was.lost():
+		return waitEvery - lookEvery/2
 	}
 	return readEvery - lookEvery/2
 }
@@ -247,6 +249,16 @@ func (w *rereader) readIfaces(was view) view {
 		is.ifaces[index] = i
 	}
 	return is
+}
+
+// lost reports whether some destination has no way.
+func (v view) lost() bool {
+	for _, way := range v.ways {
+		if way.lost {
+			return true
+		}
+	}
+	return false
 }
 
 // compare puts what differs into due.

@@ -175,6 +175,18 @@ func TestRereaderWaits(t *testing.T) {
 		}
 		l.end()
 	})
+	synctest.Test(t, func(t *testing.T) { // and where a session waits for its interface
+		l := reread(t, false, errors.New("not supported"))
+		l.settled()
+		l.change(func(b *box) { b.routes = b.routes[1:] })
+		l.next(all)
+		l.quiet(3*time.Second + waitEvery/3)
+		l.change(func(b *box) { b.routes = append(b.routes, routeBy(7, "0.0.0.0/0", "192.0.2.1", 0)) })
+		if took := l.next(all); took > waitEvery {
+			t.Errorf("seen after %v", took)
+		}
+		l.end()
+	})
 }
 
 // One subscription that never speaks is enough to look often: as on wine, whose interfaces speak and whose addresses and
