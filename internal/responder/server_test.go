@@ -336,13 +336,22 @@ func TestServerAtItsLimit(t *testing.T) {
 
 func TestServerTellsResetFromClose(t *testing.T) {
 	s, h := start(t, Options{})
-	c := dial(t, s)
-	ask(t, c, "PING 1\n")
-	c.SetLinger(0)
-	c.Close()
-	h.wait(t, Reset)
-	if got, want := h.kinds(), []Kind{Came, Reset}; !slices.Equal(got, want) {
-		t.Errorf("events %v, want %v", got, want)
+	tries := 1
+	if runtime.GOOS == "windows" { // wine tells a reset only to who reads at that moment: the answer was just written
+		tries = 20
+	}
+	for n := 1; ; n++ {
+		c := dial(t, s)
+		ask(t, c, "PING 1\n")
+		c.SetLinger(0)
+		c.Close()
+		waitFor(t, "the end to be noticed", func() bool { return len(h.kinds()) == 2*n })
+		switch got := h.kinds()[2*n-2:]; {
+		case slices.Equal(got, []Kind{Came, Reset}):
+			return
+		case n == tries || !slices.Equal(got, []Kind{Came, Went}):
+			t.Fatalf("events %v, want %v", got, []Kind{Came, Reset})
+		}
 	}
 }
 
