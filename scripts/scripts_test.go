@@ -80,7 +80,7 @@ func (s *system) complete() {
 	s.file("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
 }
 
-// allForTests adds all that the tests need but wine.
+// allForTests adds all that the tests need but what is only wished for.
 func (s *system) allForTests() {
 	s.complete()
 	for _, name := range strings.Fields("ip nft redis-server sshd ssh-keygen tinyproxy squid danted microsocks curl tmux Xvfb xauth dbus-daemon gnome-keyring-daemon " +
@@ -115,6 +115,8 @@ func TestNeed(t *testing.T) {
 	install := func(packages string) string {
 		return "apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends " + packages
 	}
+	const mingw = "gcc-mingw-w64-x86-64-win32"
+	const forWindows = "wine64 " + mingw
 	for _, tt := range []struct {
 		name  string
 		what  string
@@ -213,12 +215,12 @@ func TestNeed(t *testing.T) {
 			name: "tests, with all that run needs", what: "test", setUp: func(s *system) { s.complete(); s.apt("") },
 			asked: []string{update, install("iproute2 nftables redis-server openssh-server openssh-client tinyproxy squid dante-server microsocks curl tmux xvfb xauth " +
 				"libgl1-mesa-dri dbus-daemon gnome-keyring xfwm4 xfce4-panel dunst xdotool wmctrl imagemagick " +
-				"lxqt-panel mate-panel sway desktop-file-utils appstream groff-base dpkg-dev lintian debootstrap"), install("wine64")},
+				"lxqt-panel mate-panel sway desktop-file-utils appstream groff-base dpkg-dev lintian debootstrap"), install(forWindows)},
 			says: []string{"redis-server: redis-server, a real server", "a service of their own: redis-server openssh-server tinyproxy squid dante-server."},
 		},
 		{
 			name: "for Windows", what: "windows", setUp: func(s *system) { s.program("clang", ""); s.apt("") },
-			asked: []string{update, install("gcc-mingw-w64-x86-64-win32 nsis zip")},
+			asked: []string{update, install(mingw + " nsis zip")},
 			says:  []string{"build Holdfast for Windows", "nsis: makensis, makes the installer"},
 		},
 		{
@@ -233,10 +235,29 @@ func TestNeed(t *testing.T) {
 		{
 			name: "tests, gcc does where nothing is built for Windows", what: "test", setUp: func(s *system) {
 				s.allForTests()
-				s.file("/usr/lib/wine/wine64")
+				s.program("uname", "echo aarch64")
 				os.Remove(s.path + "/clang-14")
 				s.program("gcc", "")
 			},
+		},
+		{
+			name: "tests, which will build the window for Windows with what is wished for", what: "test", setUp: func(s *system) {
+				s.allForTests()
+				s.file("/usr/lib/wine/wine64")
+				os.Remove(s.path + "/clang-14")
+				s.program("gcc", "")
+				s.apt("")
+			},
+			asked: []string{update, install(mingw + " clang")}, says: []string{"Installing: " + mingw + " clang"},
+		},
+		{
+			name: "tests, no C compiler at all", what: "test", setUp: func(s *system) {
+				s.allForTests()
+				s.file("/usr/lib/wine/wine64")
+				os.Remove(s.path + "/clang-14")
+				s.apt("")
+			},
+			asked: []string{update, install("clang"), install(mingw)}, says: []string{"clang takes half of gcc's time"},
 		},
 		{
 			name: "tests, which build the window for Windows where mingw-w64 is", what: "test", setUp: func(s *system) {
@@ -261,20 +282,42 @@ func TestNeed(t *testing.T) {
 		{
 			name: "tests, on a computer of another kind", what: "test", setUp: func(s *system) { s.allForTests(); s.program("uname", "echo aarch64") },
 		},
-		{name: "tests, wine is there", what: "test", setUp: func(s *system) { s.allForTests(); s.file("/usr/lib/wine/wine64") }},
+		{
+			name: "tests, wine and mingw-w64 are there", what: "test",
+			setUp: func(s *system) {
+				s.allForTests()
+				s.file("/usr/lib/wine/wine64")
+				s.program("x86_64-w64-mingw32-gcc", "")
+			},
+		},
 		{
 			name: "tests, only wine is missing", what: "test",
-			setUp: func(s *system) { s.allForTests(); s.apt(""); s.file("/var/lib/apt/lists/deb_main_Packages") },
+			setUp: func(s *system) {
+				s.allForTests()
+				s.program("x86_64-w64-mingw32-gcc", "")
+				s.apt("")
+				s.file("/var/lib/apt/lists/deb_main_Packages")
+			},
 			asked: []string{install("wine64")}, says: []string{"Installing: wine64"},
+		},
+		{
+			name: "tests, only mingw-w64 is missing", what: "test",
+			setUp: func(s *system) {
+				s.allForTests()
+				s.program("wine", "")
+				s.apt("")
+				s.file("/var/lib/apt/lists/deb_main_Packages")
+			},
+			asked: []string{install(mingw)}, says: []string{"Installing: " + mingw},
 		},
 		{
 			name: "tests, there is no wine to be had", what: "test",
 			setUp: func(s *system) { s.allForTests(); s.apt(`case "$*" in *install*) exit 100;; esac`) },
-			asked: []string{update, install("wine64")}, says: []string{"Without wine64 the tests of what is for Windows are skipped"},
+			asked: []string{update, install(forWindows)}, says: []string{"Without " + forWindows + " tests of what is for Windows are skipped"},
 		},
 		{
 			name: "tests, no apt-get", what: "test", setUp: func(s *system) { s.allForTests() },
-			says: []string{"Without wine64 the tests of what is for Windows are skipped"},
+			says: []string{"Without " + forWindows + " tests of what is for Windows are skipped", "apt-get install --no-install-recommends " + forWindows},
 		},
 		{name: "a wrong word", what: "fly", setUp: func(*system) {}, says: []string{"usage"}, code: 2},
 	} {
