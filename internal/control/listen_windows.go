@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"strings"
 	"sync"
 	"time"
 	"unsafe"
@@ -31,10 +30,6 @@ func userSID() (string, error) {
 	}
 	return user.User.Sid.String(), nil
 }
-
-// access is who may open the pipe, and whose it is (SDDL): its owner is this user, an administrator's too, nothing is
-// inherited, nobody comes over the network, and this user alone may do anything.
-func access(sid string) string { return "O:" + sid + "D:P(D;;GA;;;NU)(A;;GA;;;" + sid + ")" }
 
 // Listen makes this process the one Holdfast of the user, and returns the pipe to Serve on; path "" is the usual one.
 // ErrRunning: there is one already. ErrUnsafe: the pipe is somebody else's.
@@ -94,7 +89,7 @@ func alone(path, sid string) (windows.Handle, error) {
 	}
 	sa := windows.SecurityAttributes{SecurityDescriptor: sd}
 	sa.Length = uint32(unsafe.Sizeof(sa))
-	name, err := windows.UTF16PtrFromString(`Local\` + strings.TrimPrefix(path, `\\.\pipe\`))
+	name, err := windows.UTF16PtrFromString(mutexName(path))
 	if err != nil {
 		return 0, fmt.Errorf("control pipe %s: %w", path, err)
 	}
@@ -131,7 +126,7 @@ func checkOwner(string, bool) error { return nil }
 func dial(ctx context.Context, path string) (net.Conn, error) {
 	conn, err := winio.DialPipeContext(ctx, path)
 	if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
-		return nil, fmt.Errorf("control pipe %s belongs to another user: %w", path, ErrUnsafe)
+		return nil, fmt.Errorf("control pipe %s may not be opened from here, or belongs to another user: %w", path, ErrUnsafe)
 	}
 	if err != nil {
 		return nil, err

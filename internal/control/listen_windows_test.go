@@ -16,7 +16,13 @@ func TestPath(t *testing.T) {
 }
 
 func TestTheOnlyOne(t *testing.T) {
-	path := place(t)
+	t.Run("a plain name", func(t *testing.T) { theOnlyOne(t, place(t)) })
+	t.Run("a name with a backslash", func(t *testing.T) {
+		theOnlyOne(t, `\\.\pipe\Team\`+strings.TrimPrefix(place(t), `\\.\pipe\`))
+	})
+}
+
+func theOnlyOne(t *testing.T, path string) {
 	if _, err := Dial(path); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("before: %v, want ErrNotRunning", err)
 	}
@@ -24,8 +30,10 @@ func TestTheOnlyOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen(path); !errors.Is(err, ErrRunning) {
-		t.Errorf("a second one: %v, want ErrRunning", err)
+	for _, same := range []string{path, strings.ToUpper(path)} {
+		if _, err := Listen(same); !errors.Is(err, ErrRunning) {
+			t.Errorf("a second one, as %s: %v, want ErrRunning", same, err)
+		}
 	}
 	if err := l.Close(); err != nil {
 		t.Error(err)
