@@ -44,11 +44,11 @@ func switchedOffBy(disabled func(device string) bool) (off []offRow) {
 	return off
 }
 
-// isHardware tells by who lists the device: software makes those of ROOT and SWD. A Bluetooth network never was in use on
-// most computers.
+// isHardware tells by who lists the device: software makes those of ROOT and SWD, teams of cards and, with a number in
+// braces, Wi-Fi Direct's. A Bluetooth network never was in use on most computers.
 func isHardware(device string) bool {
 	bus, _, _ := strings.Cut(strings.ToUpper(device), `\`)
-	return bus != "ROOT" && bus != "SWD" && bus != "BTH"
+	return bus != "ROOT" && bus != "SWD" && bus != "BTH" && bus != "COMPOSITEBUS" && !strings.HasPrefix(bus, "{")
 }
 
 func isDisabled(device string) bool {

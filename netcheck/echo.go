@@ -24,6 +24,8 @@ const (
 	ipProtUnreachable = 11004 // IPv6: prohibited
 	ipPortUnreachable = 11005
 	ipTTLExpired      = 11013
+	ipDestUnreachable = 11040 // IPv6
+	ipTimeExceeded    = 11041
 )
 
 // echoReplySize is how much of a reply is read: an ICMP_ECHO_REPLY of 64-bit programs begins with the address, the status
@@ -46,7 +48,7 @@ func parseEcho(b *[echoReplySize]byte, v6 bool) (r reply, ok bool) {
 	switch {
 	case status == ipSuccess:
 		r.icmp, r.data = ICMPError{}, true
-	case status == ipTTLExpired && v6:
+	case (status == ipTTLExpired || status == ipTimeExceeded) && v6:
 		r.icmp.Type = 3
 	case status == ipTTLExpired:
 		r.icmp.Type = 11
@@ -55,7 +57,7 @@ func parseEcho(b *[echoReplySize]byte, v6 bool) (r reply, ok bool) {
 		switch status { // RFC 4443, section 3.1
 		case ipNetUnreachable:
 			r.icmp.Code = 0
-		case ipHostUnreachable:
+		case ipHostUnreachable, ipDestUnreachable:
 			r.icmp.Code = 3
 		case ipProtUnreachable:
 			r.icmp.Code = 1

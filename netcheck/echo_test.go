@@ -48,6 +48,8 @@ func TestParseEcho(t *testing.T) {
 		{"a rule, IPv6", true, router6, 11004, ICMPError.Prohibited, true},
 		{"a port", false, host, 11005, ICMPError.PortUnreachable, true},
 		{"a port, IPv6", true, router6, 11005, ICMPError.PortUnreachable, true},
+		{"no host, or a rule, or whatever, IPv6", true, router6, 11040, ICMPError.HostUnreachable, true},
+		{"its time was up, IPv6", true, router6, 11041, ICMPError.TimeExceeded, true},
 		{"nobody", false, "0.0.0.0", 11010, nil, false},
 		{"nobody, IPv6", true, "::", 11010, nil, false},
 		{"it could not be sent", false, "192.0.2.10", 11050, nil, false},

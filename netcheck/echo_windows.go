@@ -187,17 +187,13 @@ func (t *echoPost) deliver(end echoEnd) {
 
 // read takes the reply; false: nobody answered.
 func (e *echo) read(at time.Time) (reply, bool) {
-	rtt, v6 := at.Sub(e.at), e.probe.v6
-	parse := procIcmpParseReplies
-	if v6 {
-		parse = procIcmp6ParseReplies
-	}
-	if parse.Find() == nil { // without it the reply lies there as it is
-		if n, _, _ := parse.Call(uintptr(unsafe.Pointer(&e.mem.reply)), unsafe.Sizeof(e.mem.reply)); n == 0 {
+	// Icmp6ParseReplies counts no refusals; the reply lies there as it is, and without one nothing does.
+	if !e.probe.v6 && procIcmpParseReplies.Find() == nil {
+		if n, _, _ := procIcmpParseReplies.Call(uintptr(unsafe.Pointer(&e.mem.reply)), unsafe.Sizeof(e.mem.reply)); n == 0 {
 			return reply{}, false
 		}
 	}
-	r, ok := parseEcho((*[echoReplySize]byte)(e.mem.reply[:]), v6)
-	r.to, r.ttl, r.rtt = e.to, e.ttl, rtt
+	r, ok := parseEcho((*[echoReplySize]byte)(e.mem.reply[:]), e.probe.v6)
+	r.to, r.ttl, r.rtt = e.to, e.ttl, at.Sub(e.at)
 	return r, ok
 }

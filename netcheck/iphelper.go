@@ -21,6 +21,7 @@ type ipHelper struct {
 	best        func(dst netip.Addr, index int) (routeRow, netip.Addr, error)
 	bestIface   func(dst netip.Addr) (int, error)
 	neighbour   func(index int, ip netip.Addr) (uint32, error) // its state; errNoNeighbour when there is no entry
+	resolving   func(index int, ip netip.Addr) bool            // whether this process asks for its address on the link now; nil never
 	nameServers func() []netip.Addr
 	switchedOff func() []offRow // devices that a person has disabled
 }
@@ -433,9 +434,8 @@ func (h *ipHelper) neighbourOf(w Way) NeighbourState {
 	if err != nil {
 		return NeighbourUnknown
 	}
-	switch row.typ {
-	case ifTypePPP, ifTypeLoopback, ifTypeVirtual, ifTypeTunnel, ifTypeWWAN, ifTypeWWAN2:
-		return NeighbourUnknown // nobody is asked for a hardware address there
+	if !row.resolves() || h.resolving != nil && h.resolving(w.Index, hop) { // which makes the entry incomplete by itself
+		return NeighbourUnknown
 	}
 	state, err := h.neighbour(w.Index, hop)
 	switch {
@@ -453,6 +453,39 @@ func (h *ipHelper) neighbourOf(w Way) NeighbourState {
 		return NeighbourPresent
 	}
 	return NeighbourUnknown
+}
+
+// resolves reports whether hosts there are asked for hardware addresses.
+func (r ifRow) resolves() bool {
+	switch r.typ {
+	case ifTypePPP, ifTypeLoopback, ifTypeVirtual, ifTypeTunnel, ifTypeWWAN, ifTypeWWAN2:
+		return false
+	}
+	return true
+}
+
+// neighbourTells reports whether a neighbour that answers for its hardware address is there: the driver of a virtual adapter
+// may answer in its place. An entry that somebody made by hand is never asked for.
+func (h *ipHelper) neighbourTells(index int, ip netip.Addr) bool {
+	rows, err := h.ifaces()
+	if err != nil {
+		return false
+	}
+	i := slices.IndexFunc(rows, func(r ifRow) bool { return r.index == index })
+	if i < 0 || !rows[i].resolves() {
+		return false
+	}
+	const permanent = 6
+	if state, err := h.neighbour(index, ip); err == nil && state == permanent {
+		return false
+	}
+	if rows[i].flags&ifFlagHardware != 0 {
+		return true
+	}
+	addrs, err := h.addrs()
+	return err == nil && slices.ContainsFunc(rows, func(r ifRow) bool {
+		return r.flags&ifFlagHardware != 0 && standIn(r, rows, addrs).index == index
+	})
 }
 
 // explain is Explain. Addresses leave an adapter that is switched off, so such a one counts as having been in use while no

@@ -437,6 +437,41 @@ func TestHelperExplain(t *testing.T) {
 	}
 }
 
+// Only a neighbour on a real network is there when it answers.
+func TestNeighbourTells(t *testing.T) {
+	virtualSwitch := func(b *box) { // its card has given it the addresses
+		mac := [8]byte{2, 0, 0, 0, 0, 7}
+		b.ifaces[1].mac, b.ifaces[6].mac = mac, mac
+		for i := range b.addrs {
+			if b.addrs[i].index == 7 {
+				b.addrs[i].index = 20
+			}
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		index  int
+		change func(*box)
+		want   bool
+	}{
+		{"a cable", 7, nil, true},
+		{"an entry made by hand", 7, func(b *box) { b.neighbours["192.0.2.1"] = 6 }, false},
+		{"no entry at all", 7, func(b *box) { delete(b.neighbours, "192.0.2.1") }, true},
+		{"a virtual machine's adapter", 21, nil, false},
+		{"a virtual switch in the place of the card", 20, virtualSwitch, true},
+		{"a tunnel", 30, nil, false},
+		{"an interface that is gone", 99, nil, false},
+	} {
+		b := office()
+		if tt.change != nil {
+			tt.change(b)
+		}
+		if got := b.helper(false).neighbourTells(tt.index, ip("192.0.2.1")); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
+
 func TestHelperNeighbour(t *testing.T) {
 	way := Way{Index: 7, Gateway: ip("192.0.2.1"), Destination: ip("203.0.113.7")}
 	onLink := func(s string) Way { return Way{Index: 7, Destination: ip(s)} }
@@ -459,6 +494,15 @@ func TestHelperNeighbour(t *testing.T) {
 		if got := office().helper(false).neighbourOf(tt.way); got != tt.want {
 			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)
 		}
+	}
+	// The entry of one that this process itself asks for just now says nothing.
+	h := office().helper(false)
+	h.resolving = func(index int, a netip.Addr) bool { return index == 7 && a == ip("192.0.2.78") }
+	if got := h.neighbourOf(onLink("192.0.2.78")); got != NeighbourUnknown {
+		t.Errorf("asked by ourselves: %d", got)
+	}
+	if got := h.neighbourOf(onLink("192.0.2.77")); got != NeighbourFailed {
+		t.Errorf("another one: %d", got)
 	}
 }
 

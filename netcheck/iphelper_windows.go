@@ -51,6 +51,9 @@ func answer(name string, e windows.Errno) error {
 var helper = &ipHelper{
 	iface: readIface, ifaces: readIfaces, addrs: readAddrs, routes: readRoutes, metric: readMetric,
 	best: bestRoute, bestIface: bestIface, neighbour: readNeighbour, nameServers: readNameServers, switchedOff: readSwitchedOff,
+	resolving: func(index int, ip netip.Addr) bool {
+		return neighbours.underWay(func(k neighbourKey) bool { return k.index == index && k.ip == ip.WithZone("") })
+	},
 }
 
 // countersToo: this system knows no GetIfEntry2Ex without counters (before Windows 10 1703).

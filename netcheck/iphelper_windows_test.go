@@ -395,6 +395,7 @@ func TestSwitchedOff(t *testing.T) {
 	for device, want := range map[string]bool{
 		`PCI\VEN_8086&DEV_15F3\3&11583659&0&FE`: true, `USB\VID_0BDA&PID_8153\000001`: true, `VMBUS\{F8615163}\1`: true,
 		`ROOT\VMS_MP\0000`: false, `SWD\WIREGUARD\{ABC}`: false, `root\net\0000`: false, `BTH\MS_BTHPAN\6&1`: false,
+		`{5D624F94-8850-40C3-A3FA-A4FD2080BAF3}\VWIFIMP_WFD\5&1`: false, `COMPOSITEBUS\MS_IMPLAT_MP\1`: false,
 	} {
 		if got := isHardware(device); got != want {
 			t.Errorf("%s is hardware: %v", device, got)

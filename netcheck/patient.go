@@ -18,6 +18,18 @@ type patientAnswer[V any] struct {
 	v    V
 }
 
+// underWay reports whether any such question is asked now.
+func (p *patient[K, V]) underWay(such func(K) bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for k := range p.asked {
+		if such(k) {
+			return true
+		}
+	}
+	return false
+}
+
 // ask returns what f returns; false when ctx ended first.
 func (p *patient[K, V]) ask(ctx context.Context, k K, f func() V) (v V, ok bool) {
 	p.mu.Lock()

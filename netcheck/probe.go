@@ -43,7 +43,7 @@ type asker interface {
 // AskGateway asks the next hop of w three questions and returns with the first answer: at once a UDP packet towards the
 // destination with TTL 1 and a TCP SYN to itself (a refusal is an answer, and unlike ICMP errors it is not rate-limited),
 // after 300 ms the first one again and a UDP packet to itself. On Windows and macOS these are ICMP echo requests instead of
-// UDP; on Windows it is asked for its hardware address too, and on the BSDs whoever is not root asks by TCP alone. Routers often leave some of them unanswered for ever:
+// UDP; on Windows it is asked for its hardware address too, after 300 ms, and on the BSDs whoever is not root asks by TCP alone. Routers often leave some of them unanswered for ever:
 // their silence means something only for one that used to answer. Two packets, one ICMP error at most, where it answers
 // soon: a Linux router sends one host six at once and then one a second, and whoever asks on through a long outage would
 // use them up. Four where it is silent.
@@ -62,10 +62,16 @@ func AskGateway(ctx context.Context, w Way) GatewayAnswer {
 		all.Go(func() { answers <- ask(ctx, w) })
 	}
 	var worst GatewayAnswer
+	cannot := 0
 	for range gatewayQuestions {
 		a := <-answers
 		if a.Outcome == Answered {
 			return a
+		}
+		if a.Outcome == Unreachable {
+			if cannot++; cannot == 2 { // both that are put at once: a later one could not leave either
+				return a
+			}
 		}
 		// One question that left and got no answer weighs more than one that could not leave.
 		if worst.Outcome != Silent && a.Outcome != NotAsked {

@@ -16,20 +16,19 @@ import (
 )
 
 var (
-	procIcmpCreateFile    = iphlpapi.NewProc("IcmpCreateFile")
-	procIcmp6CreateFile   = iphlpapi.NewProc("Icmp6CreateFile")
-	procIcmpCloseHandle   = iphlpapi.NewProc("IcmpCloseHandle")
-	procIcmpSendEcho2Ex   = iphlpapi.NewProc("IcmpSendEcho2Ex")
-	procIcmp6SendEcho2    = iphlpapi.NewProc("Icmp6SendEcho2")
-	procIcmpParseReplies  = iphlpapi.NewProc("IcmpParseReplies")
-	procIcmp6ParseReplies = iphlpapi.NewProc("Icmp6ParseReplies")
+	procIcmpCreateFile   = iphlpapi.NewProc("IcmpCreateFile")
+	procIcmp6CreateFile  = iphlpapi.NewProc("Icmp6CreateFile")
+	procIcmpCloseHandle  = iphlpapi.NewProc("IcmpCloseHandle")
+	procIcmpSendEcho2Ex  = iphlpapi.NewProc("IcmpSendEcho2Ex")
+	procIcmp6SendEcho2   = iphlpapi.NewProc("Icmp6SendEcho2")
+	procIcmpParseReplies = iphlpapi.NewProc("IcmpParseReplies")
 )
 
 // toItself is what the question to a hop itself is called, in GatewayAnswer.How.
 const toItself = "ping"
 
 // gatewayQuestions are what AskGateway puts to a next hop. Where a connection is only made again by Windows before it says
-// "refused", the echo request and the neighbour's own answer are there first.
+// "refused", the echo request is there first.
 var gatewayQuestions = [...]func(context.Context, Way) GatewayAnswer{askGatewayTTL, askGatewayTCP, askGatewayNeighbour}
 
 // neighbours asks next hops for their hardware address, which no call can be told to give up.
@@ -42,10 +41,19 @@ type neighbourKey struct {
 }
 
 // askGatewayNeighbour asks by ARP or NDP, whatever the neighbour table says: a gateway that answers nothing else answers
-// that. NotAsked where the system cannot be made to.
+// that. It does so when the other questions have not been answered for a while, because what is sent by the gateway has to
+// wait meanwhile. NotAsked where the system cannot be made to, or where the answer would say nothing.
 func askGatewayNeighbour(ctx context.Context, w Way) GatewayAnswer {
-	start := time.Now()
 	k := neighbourKey{w.Index, w.Gateway.WithZone(""), w.Source.WithZone("")}
+	if procResolveIPNetEntry2.Find() != nil || !helper.neighbourTells(k.index, k.ip) {
+		return GatewayAnswer{}
+	}
+	select {
+	case <-ctx.Done():
+		return GatewayAnswer{}
+	case <-time.After(askAgain):
+	}
+	start := time.Now()
 	err, ok := neighbours.ask(ctx, k, func() error {
 		row, source := netRowOf(k.index, k.ip), putInet(k.source, k.index)
 		from := &source
