@@ -43,10 +43,10 @@ const taskbarTries = 7
 // A taskbar is what Windows has of a tray, and what is known of Windows. One goroutine owns it.
 type taskbar struct {
 	t     *Tray
-	call  func(taskbarCall, plate) bool     // Shell_NotifyIcon
-	toast func(ui.Balloon) bool             // the same for notifications: shows one; the zero Balloon takes it away
-	after func(taskbarTimer, time.Duration) // it runs out once; 0 stops it
-	sizes func() (edge int)                 // of an icon on the taskbar, now
+	call  func(taskbarCall, plate) bool      // Shell_NotifyIcon
+	toast func(b ui.Balloon, ours bool) bool // the same for notifications: shows one; the zero Balloon takes it away
+	after func(taskbarTimer, time.Duration)  // it runs out once; 0 stops it
+	sizes func() (edge int)                  // of an icon on the taskbar, now
 
 	up      bool  // the taskbar has the icon
 	once    bool  // and had it before, perhaps
@@ -55,6 +55,7 @@ type taskbar struct {
 	tries   int   // to hand the icon over, since it had it last
 	told    bool  // HostGone(true) was called last
 	toasted bool  // a notification stands
+	refused bool  // our picture in one was not taken, and that was said
 }
 
 // plate is what is wanted.
@@ -135,17 +136,24 @@ func (b *taskbar) paint() {
 }
 
 // balloon shows a notification at the icon, in place of the one that stands, and reports whether the taskbar took it. The
-// zero Balloon only takes that away.
+// zero Balloon only takes that away. Windows shows none whose picture it does not like, for one with another size than it
+// expects: without ours it has one of its own.
 func (b *taskbar) balloon(n ui.Balloon) bool {
 	if b.toasted { // else the next might wait for its time to be over
 		b.toasted = false
-		b.toast(ui.Balloon{})
+		b.toast(ui.Balloon{}, false)
 	}
-	if n != (ui.Balloon{}) {
-		b.toasted = b.toast(n)
-		return b.toasted
+	if n == (ui.Balloon{}) {
+		return true
 	}
-	return true
+	if b.toasted = b.toast(n, true); b.toasted {
+		return true
+	}
+	if b.toasted = b.toast(n, false); b.toasted && !b.refused {
+		b.refused = true
+		b.t.o.Logger.Info("tray: Windows shows notifications only without our picture")
+	}
+	return b.toasted
 }
 
 // lower takes the icon away.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,8 @@ type fakeTaskbar struct {
 	takes map[taskbarCall]bool // false: it refuses
 	timer map[taskbarTimer]time.Duration
 	edge  int
+
+	toasts func(ours bool) bool // whether it shows notifications; nil: all
 }
 
 func newFakeTaskbar() *fakeTaskbar {
@@ -36,9 +39,13 @@ func newFakeTaskbar() *fakeTaskbar {
 		f.said = append(f.said, name)
 		return f.takes[c]
 	}
-	f.toast = func(b ui.Balloon) bool {
-		f.said = append(f.said, "toast "+b.Title)
-		return true
+	f.toast = func(b ui.Balloon, ours bool) bool {
+		said := "toast " + b.Title
+		if b.Title != "" && !ours {
+			said += ", plain"
+		}
+		f.said = append(f.said, said)
+		return b.Title == "" || f.toasts == nil || f.toasts(ours)
 	}
 	f.after = func(t taskbarTimer, d time.Duration) {
 		f.timer[t] = d
@@ -176,6 +183,38 @@ func TestBalloonsStandAlone(t *testing.T) {
 	f.next()
 	f.balloon(two)
 	f.wants(t, "after its time", "toast two")
+}
+
+func TestBalloonsWithoutOurPicture(t *testing.T) {
+	var log bytes.Buffer
+	f := newFakeTaskbar()
+	f.t.o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	f.raise()
+	f.wants(t, "the icon", `add unknown-16 "Holdfast"; version`, tellReady)
+	one, two := ui.Balloon{Title: "one"}, ui.Balloon{Title: "two"}
+	shows := func(when string, b ui.Balloon, want bool) {
+		t.Helper()
+		if got := f.balloon(b); got != want {
+			t.Errorf("%s: shown: %v, want %v", when, got, want)
+		}
+	}
+	f.toasts = func(ours bool) bool { return false }
+	shows("none is taken", one, false)
+	f.wants(t, "none is taken", "toast one; toast one, plain")
+	if log.Len() > 0 {
+		t.Errorf("it is not the picture: %s", &log)
+	}
+	f.toasts = func(ours bool) bool { return !ours }
+	shows("the picture is not taken", one, true)
+	f.wants(t, "nothing stood", "toast one; toast one, plain")
+	shows("nor the next time", two, true)
+	f.wants(t, "one stood", "toast ; toast two; toast two, plain")
+	f.toasts = nil
+	shows("it is", one, true)
+	f.wants(t, "it is", "toast ; toast one")
+	if got := strings.Count(log.String(), "without our picture"); got != 1 {
+		t.Errorf("said %d times, want once: %s", got, &log)
+	}
 }
 
 func TestMeaningOfMessages(t *testing.T) {

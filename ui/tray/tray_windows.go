@@ -128,7 +128,7 @@ func (t *Tray) run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	w := &window{t: t, ctx: ctx, icons: map[plate]uintptr{}, waiting: make(chan balloonRequest, 1)}
-	w.bar = taskbar{t: t, call: w.notify, toast: w.toast, after: w.after, sizes: func() int { return iconEdge(smCXSmallIcon) }}
+	w.bar = taskbar{t: t, call: w.notify, toast: w.toast, after: w.after, sizes: iconEdge}
 	if err := w.create(); err != nil {
 		return fmt.Errorf("%w: %w", ErrNoTray, err)
 	}
@@ -335,22 +335,26 @@ func metric(which uintptr) int {
 	return int(int32(n))
 }
 
-// iconEdge is the size of icons where the taskbar is now; before Windows 10 1607 that of the system when it started.
-func iconEdge(which uintptr) int {
+// iconEdge is the size of small icons where the taskbar is now; before Windows 10 1607 that of the system when it started.
+func iconEdge() int {
 	n := 0
 	if pDPIForWindow.Find() == nil && pMetricsForDPI.Find() == nil {
 		if bar, _, _ := pFindWindow.Call(uintptr(unsafe.Pointer(windows.StringToUTF16Ptr("Shell_TrayWnd"))), 0); bar != 0 {
 			if dpi, _, _ := pDPIForWindow.Call(bar); dpi != 0 {
-				edge, _, _ := pMetricsForDPI.Call(which, dpi)
+				edge, _, _ := pMetricsForDPI.Call(smCXSmallIcon, dpi)
 				n = int(int32(edge))
 			}
 		}
 	}
 	if n <= 0 {
-		n = metric(which)
+		n = metric(smCXSmallIcon)
 	}
 	return min(max(n, 16), 256)
 }
+
+// balloonEdge is the size of a notification's picture: with NIIF_LARGE_ICON Windows takes one of SM_CXICON × SM_CYICON, which
+// both are what they were for this process when it started, and no other.
+func balloonEdge() int { return min(max(metric(smCXIcon), 16), 256) }
 
 // icon returns the HICON of a picture at a size; 0 if the system makes none. It is made once; when the size of icons changes,
 // those of the size before go at the end of Run: there are few.
@@ -403,6 +407,8 @@ const (
 	nifInfo    = 0x10
 	nifShowTip = 0x80 // else version 4 shows no tooltip
 
+	niifInfo        = 0x01
+	niifWarning     = 0x02
 	niifUser        = 0x04
 	niifNoSound     = 0x10
 	niifLargeIcon   = 0x20
@@ -439,22 +445,35 @@ func (w *window) notify(what taskbarCall, p plate) bool {
 	return shellNotify(what, d)
 }
 
-// toast shows a notification; the zero Balloon takes away what stands.
-func (w *window) toast(b ui.Balloon) bool {
+// toast shows a notification, with our picture or one of Windows; the zero Balloon takes away what stands.
+func (w *window) toast(b ui.Balloon, ours bool) bool {
+	return shellNotify(taskbarModify, w.balloonData(b, ours))
+}
+
+func (w *window) balloonData(b ui.Balloon, ours bool) *notifyIconData {
 	d := w.data()
 	d.flags = nifInfo
-	if b != (ui.Balloon{}) {
-		copy(d.infoTitle[:], field(b.Title, titleUnits))
-		copy(d.info[:], field(b.Text, textUnits))
-		d.infoFlags = niifRespectRest
-		if d.balloonIcon = w.icon(b.Look.String(), iconEdge(smCXIcon)); d.balloonIcon != 0 {
-			d.infoFlags |= niifUser | niifLargeIcon
-		}
-		if !b.Sound {
-			d.infoFlags |= niifNoSound
-		}
+	if b == (ui.Balloon{}) {
+		return d
 	}
-	return shellNotify(taskbarModify, d)
+	copy(d.infoTitle[:], field(b.Title, titleUnits))
+	copy(d.info[:], field(b.Text, textUnits))
+	d.infoFlags = niifRespectRest
+	if !b.Sound {
+		d.infoFlags |= niifNoSound
+	}
+	if ours {
+		d.balloonIcon = w.icon(b.Look.String(), balloonEdge())
+	}
+	switch {
+	case d.balloonIcon != 0:
+		d.infoFlags |= niifUser | niifLargeIcon
+	case b.Look == ui.LookDown || b.Look == ui.LookSuspect:
+		d.infoFlags |= niifWarning
+	default:
+		d.infoFlags |= niifInfo
+	}
+	return d
 }
 
 // menu opens the menu where the pointer is, or the icon, and notes what is chosen: what was read, not what came meanwhile.
@@ -463,7 +482,7 @@ func (w *window) menu(at uintptr) {
 		return
 	}
 	lines := visible(menuOf(w.t.wanted()))
-	m := newMenu(lines, iconEdge(smCXSmallIcon))
+	m := newMenu(lines, iconEdge())
 	if m.handle == 0 {
 		w.t.o.Logger.Warn("tray: Windows makes no menu")
 		return

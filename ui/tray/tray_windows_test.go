@@ -266,6 +266,72 @@ func TestEveryIconIsMade(t *testing.T) {
 	}
 }
 
+// A notification's own picture has the size that Windows demands of it; without it Windows has one, by what it tells of.
+func TestPictureOfABalloon(t *testing.T) {
+	w := &window{icons: map[plate]uintptr{}}
+	defer func() {
+		for _, icon := range w.icons {
+			_, _, _ = pDestroyIcon.Call(icon)
+		}
+	}()
+	const quiet = niifRespectRest | niifNoSound
+	for _, c := range []struct {
+		look  ui.Look
+		ours  bool
+		flags uint32
+	}{
+		{ui.LookDown, true, quiet | niifUser | niifLargeIcon},
+		{ui.LookDown, false, quiet | niifWarning},
+		{ui.LookSuspect, false, quiet | niifWarning},
+		{ui.LookUp, true, quiet | niifUser | niifLargeIcon},
+		{ui.LookUp, false, quiet | niifInfo},
+	} {
+		d := w.balloonData(ui.Balloon{Look: c.look, Title: "title", Text: "text"}, c.ours)
+		if d.flags != nifInfo || d.infoFlags != c.flags || windows.UTF16ToString(d.infoTitle[:]) != "title" || windows.UTF16ToString(d.info[:]) != "text" {
+			t.Errorf("%v, ours: %v: flags %#x, want %#x: %+v", c.look, c.ours, d.infoFlags, c.flags, d)
+		}
+		if !c.ours {
+			if d.balloonIcon != 0 {
+				t.Errorf("%v: a picture of ours", c.look)
+			}
+			continue
+		}
+		const smCYIcon = 12
+		if width, height := sizeOf(t, d.balloonIcon); width != metric(smCXIcon) || height != metric(smCYIcon) {
+			t.Errorf("%v: %d × %d, Windows demands %d × %d", c.look, width, height, metric(smCXIcon), metric(smCYIcon))
+		}
+	}
+	if d := w.balloonData(ui.Balloon{}, true); d.flags != nifInfo || d.infoFlags != 0 || d.info[0] != 0 || d.balloonIcon != 0 {
+		t.Errorf("what takes one away: %+v", d)
+	}
+}
+
+// sizeOf is the size of an icon in pixels.
+func sizeOf(t *testing.T, icon uintptr) (width, height int) {
+	t.Helper()
+	var info struct { // ICONINFO
+		icon        int32
+		x, y        uint32
+		mask, color uintptr
+	}
+	if ok, _, err := user32.NewProc("GetIconInfo").Call(icon, uintptr(unsafe.Pointer(&info))); ok == 0 {
+		t.Fatal(err)
+	}
+	defer func() {
+		_, _, _ = pDeleteObject.Call(info.mask)
+		_, _, _ = pDeleteObject.Call(info.color)
+	}()
+	var bitmap struct { // BITMAP
+		kind, width, height, row int32
+		planes, pixel            uint16
+		bits                     uintptr
+	}
+	if n, _, err := gdi32.NewProc("GetObjectW").Call(info.color, unsafe.Sizeof(bitmap), uintptr(unsafe.Pointer(&bitmap))); n == 0 {
+		t.Fatal(err)
+	}
+	return int(bitmap.width), int(bitmap.height)
+}
+
 func TestEndedBeforeItBegan(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
