@@ -17,13 +17,17 @@ const (
 	resumeAutomatic = 0x12 // PBT_APMRESUMEAUTOMATIC: it has woken; always comes
 )
 
-// asleepAfter returns whether the computer sleeps after an event, and whether that event says so.
-func asleepAfter(event uintptr) (asleep, known bool) {
+// asleepAfter returns whether the computer sleeps after an event, to one for whom it did or did not before, and whether that
+// is to be told. A person who is noticed after it has woken makes one event more, which may come much later and is no second
+// sleep; resumeAutomatic is always told, for a sleep need not have been announced.
+func asleepAfter(event uintptr, before bool) (asleep, news bool) {
 	switch event {
 	case suspend:
-		return true, true
-	case resumeSuspend, resumeAutomatic:
+		return true, !before
+	case resumeAutomatic:
 		return false, true
+	case resumeSuspend:
+		return false, before
 	}
-	return false, false
+	return before, false
 }

@@ -23,17 +23,35 @@ func TestSleptOf(t *testing.T) {
 }
 
 func TestAsleepAfter(t *testing.T) {
-	for name, c := range map[string]struct {
-		event         uintptr
-		asleep, known bool
+	for _, tt := range []struct {
+		name   string
+		events []uintptr
+		want   string // z: told that it sleeps; w: told that it has woken; -: nothing
 	}{
-		"about to sleep":          {0x04, true, true},
-		"woken by a person":       {0x07, false, true},
-		"woken":                   {0x12, false, true},
-		"another source of power": {0x0a, false, false},
+		{"it wakes by itself", []uintptr{suspend, resumeAutomatic}, "zw"},
+		{"a person wakes it", []uintptr{suspend, resumeAutomatic, resumeSuspend}, "zw-"},
+		{"twice", []uintptr{suspend, resumeAutomatic, resumeSuspend, suspend, resumeAutomatic}, "zw-zw"},
+		{"nobody said that it would sleep", []uintptr{resumeAutomatic, resumeSuspend, resumeAutomatic}, "w-w"},
+		{"all that is said of its waking is that a person did it", []uintptr{suspend, resumeSuspend}, "zw"},
+		{"nothing is said of its waking", []uintptr{suspend, suspend, resumeAutomatic}, "z-w"},
+		{"a person comes to a computer that was awake", []uintptr{resumeSuspend}, "-"},
+		{"another source of power", []uintptr{0x0a, suspend, 0x0a, resumeAutomatic, 0x0a}, "-z-w-"},
 	} {
-		if asleep, known := asleepAfter(c.event); asleep != c.asleep || known != c.known {
-			t.Errorf("%s: %v, %v", name, asleep, known)
+		var got string
+		asleep := false
+		for _, event := range tt.events {
+			var news bool
+			switch asleep, news = asleepAfter(event, asleep); {
+			case !news:
+				got += "-"
+			case asleep:
+				got += "z"
+			default:
+				got += "w"
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
 		}
 	}
 }

@@ -32,14 +32,14 @@ const deviceNotifyCallback = 2 // DEVICE_NOTIFY_CALLBACK
 
 // changed is called by the system, on a thread of its own: it wakes and returns.
 func changed(who, event, _ uintptr) uintptr {
-	asleep, known := asleepAfter(event)
-	if !known {
-		return 0
-	}
 	mu.Lock()
 	defer mu.Unlock()
-	if s := subscribers[who]; s != nil { // else nobody listens any more
-		s.asleep = asleep
+	s := subscribers[who]
+	if s == nil {
+		return 0 // nobody listens any more
+	}
+	var news bool
+	if s.asleep, news = asleepAfter(event, s.asleep); news {
 		select {
 		case s.wake <- struct{}{}:
 		default: // told already
@@ -48,7 +48,7 @@ func changed(who, event, _ uintptr) uintptr {
 	return 0
 }
 
-// Watch calls told with true when the computer is about to sleep, and with false each time that it has woken, until ctx
+// Watch calls told with true when the computer is about to sleep, and with false once each time that it has woken, until ctx
 // ends; a sleep that was over before it could be told is only told as over. Where the system says nothing of it (before
 // Windows 8) it returns at once.
 func Watch(ctx context.Context, told func(asleep bool)) {

@@ -39,7 +39,7 @@ func TestWatch(t *testing.T) {
 	for _, c := range []struct {
 		event uintptr
 		want  bool
-	}{{suspend, true}, {resumeAutomatic, false}, {resumeSuspend, false}} {
+	}{{suspend, true}, {resumeAutomatic, false}, {suspend, true}, {resumeSuspend, false}} {
 		changed(me, c.event, 0)
 		select {
 		case got := <-told:
@@ -52,6 +52,7 @@ func TestWatch(t *testing.T) {
 			t.Fatalf("event %#x was not told", c.event)
 		}
 	}
+	changed(me, resumeSuspend, 0) // woken, and told, already
 	cancel()
 	<-ended
 	changed(me, suspend, 0) // late: nobody listens any more
