@@ -196,9 +196,7 @@ func (m *Monitor) heldUp(now, late, by time.Duration, cause netcheck.Cause) {
 		m.startTrouble(now, now, heldUp)
 		m.trouble.heldUp = true
 		m.trouble.lost = 0
-		m.edit().Verdict = netcheck.Verdict{Cause: cause, Hop: cause.Hop(), Interface: m.sess.way.Interface}
-		m.note(netcheck.HopLink, m.sess.way.Interface, netcheck.SeenUnknown, 0,
-			fmt.Sprintf("not measured for %v: %s", by.Round(10*time.Millisecond), cause))
+		m.notMeasured(m.sess.way.Interface, by, cause)
 		m.publish(StateEvent)
 		// One clean window: a whole deadline of its own, for a session that may have to be woken.
 		t := m.trouble
@@ -208,6 +206,28 @@ func (m *Monitor) heldUp(now, late, by time.Duration, cause netcheck.Cause) {
 		m.set(timerSecond, now+heartbeat.Floor)
 		t.facts.Session, t.facts.Fresh, t.askedAt = netcheck.Asked, netcheck.Asked, now+heartbeat.Floor
 	}
+}
+
+// notMeasured is the verdict on a stop of that length.
+func (m *Monitor) notMeasured(at string, by time.Duration, cause netcheck.Cause) {
+	m.edit().Verdict = netcheck.Verdict{Cause: cause, Hop: cause.Hop(), Interface: at}
+	m.note(netcheck.HopLink, at, netcheck.SeenUnknown, 0, fmt.Sprintf("not measured for %v: %s", by.Round(10*time.Millisecond), cause))
+}
+
+// wasAsleep: a stop of that length, which looked as if only this program had not been run, was a sleep. What is said of it is put
+// right where it still stands.
+func (m *Monitor) wasAsleep(now, by time.Duration) {
+	if t := m.trouble; t == nil || !t.heldUp || m.s.Verdict.Cause != netcheck.Stalled {
+		return
+	}
+	m.notMeasured(m.s.Verdict.Interface, by, netcheck.Asleep)
+	if n := len(m.s.Outages); m.s.State == Down && n > 0 && m.s.Outages[n-1].End.IsZero() && m.s.Outages[n-1].Verdict.Cause == netcheck.Stalled {
+		o := m.s.Outages[n-1]
+		o.Verdict = m.s.Verdict
+		m.edit().Outages = withOutage(m.s.Outages, o)
+	}
+	m.publish(VerdictEvent)
+	m.heldUp(now, 0, by, netcheck.Asleep) // the session has its time anew
 }
 
 // sessionEnded: the peer, or the kernel, ended the present session.

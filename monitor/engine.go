@@ -71,6 +71,8 @@ const (
 
 	// wakeGrace: after a sleep adapters and networks take their time; nothing is called an outage before.
 	wakeGrace = 5 * time.Second
+	// wakeNews: the system says so late that the computer has woken; timers that were due meanwhile come first.
+	wakeNews = 3 * time.Second
 	// renewWithin: a session that the server ended in order is renewed, not alarmed, when the next one is Up within this.
 	renewWithin = time.Second
 	// habitLife: a session that lived shorter was not ended by habit.
@@ -147,6 +149,8 @@ type Monitor struct {
 
 	ahead      time.Duration // what hub.ahead said last
 	awakeUntil time.Duration // after a sleep: until then the network may still be coming up
+	stalledAt  time.Duration // when a stop was last found that looked as if only this program had not been run; 0 never
+	stalledFor time.Duration // how long it was
 
 	shakyAt  time.Duration // when a silence of the session last ended by itself; 0 never
 	lastLife time.Duration // how long the last session lived that the server ended in order
@@ -397,6 +401,9 @@ func (m *Monitor) woke(due time.Duration) {
 		m.heldUp(now, late, slept, netcheck.Asleep)
 		return
 	}
+	if late >= heldUpShown {
+		m.stalledAt, m.stalledFor = now, late
+	}
 	if late > lateTimer {
 		m.heldUp(now, late, late, netcheck.Stalled)
 	}
@@ -428,9 +435,13 @@ func (m *Monitor) resumed() {
 	if slept == 0 && late >= heldUpShown {
 		slept = late // Modern Standby stops programs, and need not stop any clock
 	}
-	if slept > 0 {
+	switch {
+	case slept > 0:
 		m.heldUp(now, late, slept, netcheck.Asleep)
+	case m.stalledAt != 0 && now-m.stalledAt <= wakeNews:
+		m.wasAsleep(now, m.stalledFor) // Modern Standby, and a timer came before the news
 	}
+	m.stalledAt = 0
 	if m.s.State == Down {
 		m.reconnect()
 	}

@@ -1249,6 +1249,61 @@ func TestSleep(t *testing.T) {
 			}
 		})
 	})
+	t.Run("while up, in Modern Standby, and a timer is before the news", func(t *testing.T) {
+		watch(t, echoTarget, nil, func(t *testing.T, w *world) {
+			w.until(10100 * ms)
+			w.set(func() { w.held = 3 * time.Second })
+			w.hole(11*time.Second, 16*time.Second) // the network takes its time
+			w.until(14 * time.Second)
+			if s := w.m.Snapshot(); s.State != Suspect || s.Verdict.Cause != netcheck.Stalled {
+				t.Fatalf("%v by %v before the news: %s", s.State, s.Verdict.Cause, w.moves(10*time.Second))
+			}
+			at := w.at() + 100*ms
+			w.until(at)
+			w.hub.resumed()
+			w.until(30 * time.Second)
+			if told, e, ok := w.when(10*time.Second, blamed(netcheck.Asleep)); !ok || told != at || e.Snapshot.State != Suspect {
+				t.Errorf("asleep told at %v, %v; the news came at %v", told, ok, at)
+			}
+			if back, _, ok := w.when(at, blamed(netcheck.Stalled)); ok {
+				t.Errorf("stalled again at %v", back)
+			}
+			if n := len(w.m.Snapshot().Outages); n != 0 || w.state() != Up {
+				t.Errorf("%d outages, %v: %s", n, w.state(), w.moves(10*time.Second))
+			}
+		})
+	})
+	for _, tt := range []struct {
+		name string
+		news time.Duration // after it was run again
+		want netcheck.Cause
+	}{
+		{"the news of Modern Standby is late", 2500 * ms, netcheck.Asleep},
+		{"news that is too late is that of another sleep", 3500 * ms, netcheck.Stalled},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			watch(t, Target{Heartbeat: "echo", Timeout: 800 * ms}, nil, func(t *testing.T, w *world) {
+				w.until(10100 * ms)
+				w.set(func() { w.held, w.dialErr = 3*time.Second, errLocal })
+				w.hole(11*time.Second, 18*time.Second)
+				w.until(14500 * ms)
+				w.until(w.reached(t, 11*time.Second, Suspect) + tt.news)
+				if s := w.m.Snapshot(); s.State != Down || s.Verdict.Cause != netcheck.Stalled || len(s.Outages) != 1 {
+					t.Fatalf("%v by %v before the news: %s", s.State, s.Verdict.Cause, w.moves(10*time.Second))
+				}
+				w.hub.resumed()
+				w.set(func() { w.dialErr = nil })
+				w.until(40 * time.Second)
+				s := w.m.Snapshot()
+				if s.State != Up || len(s.Outages) != 1 {
+					t.Fatalf("%v, outages %v: %s", s.State, s.Outages, w.moves(10*time.Second))
+				}
+				if got := s.Outages[0].Verdict.Cause; got != tt.want {
+					t.Errorf("the outage is told as %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
 	t.Run("while down, and the system says so", func(t *testing.T) {
 		watch(t, echoTarget, func(w *world) { w.refuses = true }, func(t *testing.T, w *world) {
 			w.until(60 * time.Second)
