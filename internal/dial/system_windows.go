@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -56,7 +57,7 @@ func readProxySettings() (s proxySettings, err error) {
 // withValues adds what stands in values of their own. The dialog writes both, tools that know no better only these.
 func withValues(s proxySettings) proxySettings {
 	root := registry.CURRENT_USER
-	if k, err := registry.OpenKey(registry.LOCAL_MACHINE, `Software\Policies\Microsoft\Windows\CurrentVersion\Internet Settings`, registry.QUERY_VALUE); err == nil {
+	if k, err := registry.OpenKey(registry.LOCAL_MACHINE, settingsPolicy, registry.QUERY_VALUE); err == nil {
 		if v, _, err := k.GetIntegerValue("ProxySettingsPerUser"); err == nil && v == 0 {
 			root = registry.LOCAL_MACHINE // the policy: one for all who use this computer
 		}
@@ -191,15 +192,28 @@ func askScript(session uintptr, s proxySettings, url string, logon bool) (string
 	return list, nil
 }
 
-// internetSettings is where the settings are kept, and connections what the dialog writes there.
+// internetSettings is where the settings are kept, connections what the dialog writes there, and settingsPolicy what says
+// whether a person's hold or the computer's.
 const (
 	internetSettings = `Software\Microsoft\Windows\CurrentVersion\Internet Settings`
 	connections      = internetSettings + `\Connections`
+	settingsPolicy   = `Software\Policies\Microsoft\Windows\CurrentVersion\Internet Settings`
 )
 
 // watchSettings calls heard whenever the settings may have changed, until ctx ends, and once when it begins to hear. It costs
 // a thread, and no wake-up.
 func watchSettings(ctx context.Context, heard func()) {
+	watchKeys(ctx, heard, []keyWatch{
+		{root: registry.CURRENT_USER, path: internetSettings},
+		{root: registry.CURRENT_USER, path: connections},
+		{root: registry.LOCAL_MACHINE, path: settingsPolicy},
+		{root: registry.LOCAL_MACHINE, path: internetSettings},
+		{root: registry.LOCAL_MACHINE, path: connections},
+	})
+}
+
+// watchKeys calls heard once when it begins to hear, and whenever one of the keys may have changed, come or gone.
+func watchKeys(ctx context.Context, heard func(), keys []keyWatch) {
 	runtime.LockOSThread() // a thread that ends takes what it asked for with it
 	defer runtime.UnlockOSThread()
 	ended, err := windows.CreateEvent(nil, 1, 0, nil)
@@ -217,33 +231,118 @@ func watchSettings(ctx context.Context, heard func()) {
 			<-done // it uses the event
 		}
 	}()
-	events := []windows.Handle{ended}
-	var keys []registry.Key
-	for _, path := range []string{internetSettings, connections} {
-		k, err := registry.OpenKey(registry.CURRENT_USER, path, registry.NOTIFY)
-		if err != nil {
-			continue
+	defer func() {
+		for i := range keys {
+			keys[i].close()
 		}
-		defer k.Close()
-		e, err := windows.CreateEvent(nil, 0, 0, nil)
-		if err != nil {
-			continue
-		}
-		defer windows.CloseHandle(e)
-		if windows.RegNotifyChangeKeyValue(windows.Handle(k), false, windows.REG_NOTIFY_CHANGE_LAST_SET, e, true) == nil {
-			keys, events = append(keys, k), append(events, e)
-		}
-	}
-	heard()
+	}()
+	var rang *keyWatch
 	for {
+		events, of := []windows.Handle{ended}, []*keyWatch{nil}
+		for i := range keys {
+			w := &keys[i]
+			if w.follow(w == rang); w.key != 0 {
+				events, of = append(events, w.event), append(of, w)
+			}
+		}
+		heard() // now: what changes from here on rings again
 		n, err := windows.WaitForMultipleObjects(events, false, windows.INFINITE)
 		at := int(n) - windows.WAIT_OBJECT_0
 		if err != nil || at <= 0 || at >= len(events) {
 			return
 		}
-		if windows.RegNotifyChangeKeyValue(windows.Handle(keys[at-1]), false, windows.REG_NOTIFY_CHANGE_LAST_SET, events[at], true) != nil {
+		rang = of[at]
+	}
+}
+
+// A keyWatch hears of the values of one key and of the keys below it; while the key is not there, of what comes below the
+// nearest one above.
+type keyWatch struct {
+	root registry.Key
+	path string
+
+	key   registry.Key   // is heard of; 0: none
+	at    string         // its path
+	event windows.Handle // is set by the next change
+}
+
+// follow sees to it that the next change is heard of. rang is whether one was.
+func (w *keyWatch) follow(rang bool) {
+	if w.key != 0 {
+		_, gone := w.key.Stat() // ERROR_KEY_DELETED
+		if gone == nil && (!rang || w.at == w.path && notify(w.key, w.event, ofKey)) {
 			return
 		}
-		heard()
 	}
+	w.close()
+	below, again := "", 3 // not for ever: one may be there and not be heard of
+	for path := w.path; path != ""; {
+		of := uint32(ofAbove)
+		if path == w.path {
+			of = ofKey
+		}
+		switch k, e := listenTo(w.root, path, of); {
+		case k == 0:
+			below, path = path, path[:max(strings.LastIndexByte(path, '\\'), 0)]
+		case again > 0 && below != "" && opens(w.root, below): // it came meanwhile
+			release(k, e)
+			below, path, again = "", w.path, again-1
+		default:
+			w.key, w.at, w.event = k, path, e
+			return
+		}
+	}
+}
+
+func (w *keyWatch) close() {
+	if w.key != 0 {
+		release(w.key, w.event)
+		w.key = 0
+	}
+}
+
+// hearing are the rights to hear of a key, which whoever may read it has.
+const hearing = registry.NOTIFY | registry.QUERY_VALUE
+
+func opens(root registry.Key, path string) bool {
+	k, err := registry.OpenKey(root, path, hearing)
+	if err == nil {
+		k.Close()
+	}
+	return err == nil
+}
+
+// listenTo opens a key, and makes an event that is set by the next change: a new one, for what is closed sets its own. The key
+// is 0 if that is not to be had.
+func listenTo(root registry.Key, path string, of uint32) (registry.Key, windows.Handle) {
+	k, err := registry.OpenKey(root, path, hearing)
+	if err != nil {
+		return 0, 0
+	}
+	e, err := windows.CreateEvent(nil, 0, 0, nil)
+	if err != nil {
+		k.Close()
+		return 0, 0
+	}
+	if !notify(k, e, of) {
+		release(k, e)
+		return 0, 0
+	}
+	return k, e
+}
+
+func release(k registry.Key, e windows.Handle) {
+	k.Close()
+	_ = windows.CloseHandle(e)
+}
+
+// What is heard of a key, and of one above it.
+const (
+	ofKey   = windows.REG_NOTIFY_CHANGE_LAST_SET | windows.REG_NOTIFY_CHANGE_NAME // also: one below it goes, which has its own watch
+	ofAbove = windows.REG_NOTIFY_CHANGE_NAME
+)
+
+// notify has the next change set the event, once.
+func notify(k registry.Key, e windows.Handle, of uint32) bool {
+	return windows.RegNotifyChangeKeyValue(windows.Handle(k), false, of, e, true) == nil
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 	"unsafe"
 
+	"golang.org/x/sys/windows/registry"
+
 	"holdfast/internal/desktest"
 )
 
@@ -180,6 +182,149 @@ func TestProxySettingsOfThisWindows(t *testing.T) {
 	thisSystem.ask(within, []string{"gate.example.net:7000"}, false)
 	t.Logf("no script: after %v", time.Since(start))
 	expect("gate.example.net:7000", "http://192.0.2.9:3128")
+}
+
+// Keys are heard of that come, go and come again. They are our own, and go with the test.
+func TestKeysThatAreNotThereYet(t *testing.T) {
+	root := fmt.Sprintf(`Software\HoldfastTest%d`, os.Getpid())
+	parent, child := root+`\Settings`, root+`\Settings\Connections`
+	remove := func(paths ...string) {
+		t.Helper()
+		for _, p := range paths {
+			if err := registry.DeleteKey(registry.CURRENT_USER, p); err != nil && !errors.Is(err, registry.ErrNotExist) {
+				t.Error(err)
+			}
+		}
+	}
+	defer remove(child, parent, root)
+	read := func(path string) string { // what is there, "" without a value, or "no key"
+		k, err := registry.OpenKey(registry.CURRENT_USER, path, registry.QUERY_VALUE)
+		if err != nil {
+			return "no key"
+		}
+		defer k.Close()
+		v, _, _ := k.GetStringValue("value")
+		return v
+	}
+	write := func(path, v string) {
+		t.Helper()
+		k, _, err := registry.CreateKey(registry.CURRENT_USER, path, registry.SET_VALUE)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		if err := k.SetStringValue("value", v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := make(chan string, 1000)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		watchKeys(ctx, func() { seen <- read(parent) + "; " + read(child) }, []keyWatch{
+			{root: registry.CURRENT_USER, path: parent}, {root: registry.CURRENT_USER, path: child},
+		})
+	}()
+	defer func() { cancel(); <-ended }()
+	until := func(when, want string) {
+		t.Helper()
+		limit := time.After(30 * time.Second)
+		for last := "nothing"; ; {
+			select {
+			case last = <-seen:
+				if last == want {
+					return
+				}
+			case <-limit:
+				t.Fatalf("%s: %q was seen last, want %q", when, last, want)
+			}
+		}
+	}
+	until("at first", "no key; no key")
+	for _, round := range []string{"first", "second"} {
+		write(parent, round)
+		until("the parent comes", round+"; no key")
+		write(child, "a")
+		until("the child comes", round+"; a")
+		for _, v := range []string{"b", "c", "d", "e"} { // each is heard of, not only what follows soon
+			write(child, v)
+			until("the child's value", round+"; "+v)
+			write(parent, round+v)
+			until("the parent's value", round+v+"; "+v)
+			write(parent, round)
+			until("the parent's value again", round+"; "+v)
+		}
+		remove(child)
+		until("the child goes", round+"; no key")
+		write(child, "f")
+		until("it comes again", round+"; f")
+		write(child, "g")
+		until("its value", round+"; g")
+		remove(child, parent, root)
+		until("all goes", "no key; no key")
+	}
+}
+
+// Where a policy has the settings be the computer's, these are followed. They are written under wine only.
+func TestSettingsOfTheComputer(t *testing.T) {
+	desktest.InternetSettings(t)
+	for _, name := range []string{"http_proxy", "https_proxy", "all_proxy", "no_proxy"} {
+		t.Setenv(name, "")
+	}
+	system, err := ParseVia("system")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := make(chan struct{}, 1)
+	told := func(when, want string) {
+		t.Helper()
+		select {
+		case <-changed:
+		case <-time.After(30 * time.Second):
+			t.Fatalf("%s: not told in 30 s", when)
+		}
+		if got, err := system.For("gate.example.net:7000"); err != nil || got.String() != want {
+			t.Errorf("%s: %v (%v), want %s", when, got, err, want)
+		}
+	}
+	set := func(path, name string, value any) {
+		t.Helper()
+		k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, path, registry.SET_VALUE)
+		desktest.Must(t, err)
+		defer k.Close()
+		t.Cleanup(func() {
+			k, err := registry.OpenKey(registry.LOCAL_MACHINE, path, registry.SET_VALUE)
+			desktest.Must(t, err)
+			defer k.Close()
+			if err := k.DeleteValue(name); err != nil && !errors.Is(err, registry.ErrNotExist) {
+				t.Error(err)
+			}
+		})
+		switch v := value.(type) {
+		case string:
+			err = k.SetStringValue(name, v)
+		case int:
+			err = k.SetDWordValue(name, uint32(v))
+		}
+		desktest.Must(t, err)
+	}
+	set(internetSettings, "ProxyServer", "192.0.2.7:3128") // a person's hold
+	set(internetSettings, "ProxyEnable", 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		FollowSystem(ctx, nil, func() []string { return nil }, func() { wake(changed) })
+	}()
+	defer func() { cancel(); <-ended }()
+	told("at first", "direct")
+	set(settingsPolicy, "ProxySettingsPerUser", 0)
+	told("the policy comes", "http://192.0.2.7:3128")
+	set(internetSettings, "ProxyServer", "192.0.2.8:3128")
+	told("another proxy", "http://192.0.2.8:3128")
+	set(settingsPolicy, "ProxySettingsPerUser", 1)
+	told("a person's again", "direct")
 }
 
 // scriptVar names the file that another process of this program writes what the script says to.
