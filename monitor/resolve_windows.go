@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/windows"
+
+	"holdfast/internal/patient"
 )
 
 // confirmed takes "no such host" back where nobody has said so: getaddrinfo of Windows says it too when no name server could
@@ -27,23 +29,23 @@ func confirmed(ctx context.Context, host string, err error) error {
 	})
 }
 
+// confirmations are asked of the DNS client, one a name.
+var confirmations patient.Questions[string, error]
+
 // confirmedBy asks query, which cannot be told to give up, and waits for it no longer than ctx allows.
 func confirmedBy(ctx context.Context, host string, err error, query func(host string) error) error {
 	var dns *net.DNSError
 	if !errors.As(err, &dns) || !dns.IsNotFound && !isNoData(dns) {
 		return err
 	}
-	answer := make(chan error, 1)
-	go func() { answer <- query(host) }()
-	select {
-	case e := <-answer:
-		if isNoName(e) {
-			return &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
-		}
-		return &net.DNSError{Err: "server misbehaving", Name: host, IsTimeout: errors.Is(e, windows.ERROR_TIMEOUT), IsTemporary: true}
-	case <-ctx.Done():
+	e, ok := confirmations.Ask(ctx, host, func() error { return query(host) })
+	switch {
+	case !ok:
 		return &net.DNSError{Err: ctx.Err().Error(), Name: host, IsTimeout: true}
+	case isNoName(e):
+		return &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 	}
+	return &net.DNSError{Err: "server misbehaving", Name: host, IsTimeout: errors.Is(e, windows.ERROR_TIMEOUT), IsTemporary: true}
 }
 
 // isNoData: getaddrinfo says so of a name that exists and has no address. Package net takes it for a mistake of the resolver

@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"holdfast/internal/patient"
 )
 
 var (
@@ -19,14 +21,14 @@ var (
 )
 
 // hearsay asks services of Windows, which may take their time or hang.
-var hearsay patient[struct{}, systemSays]
+var hearsay patient.Questions[struct{}, systemSays]
 
 // CrossCheck returns what Windows itself says of the network as a whole: IsNetworkAlive and the Network List Manager, which
 // the symbol in its own tray rests on. It is hearsay, for reports: both say that all is well as long as any adapter is up, a
 // virtual machine's too, and are wrong for a while after a change. Diagnose never hears of it. It returns none when ctx ends
 // first.
 func CrossCheck(ctx context.Context) []Evidence {
-	says, ok := hearsay.ask(ctx, struct{}{}, askSystem)
+	says, ok := hearsay.Ask(ctx, struct{}{}, askSystem)
 	if !ok {
 		return nil
 	}

@@ -1,11 +1,8 @@
 package netcheck
 
 import (
-	"context"
 	"encoding/hex"
 	"testing"
-	"testing/synctest"
-	"time"
 )
 
 // echoBytes makes the beginning of a reply as Windows lays it out.
@@ -121,32 +118,4 @@ func TestParseICMPInfo(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
-}
-
-func TestPatient(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var p patient[string, int]
-		calls := 0
-		hang := make(chan struct{})
-		ask := func(limit time.Duration) (int, bool) {
-			ctx, cancel := context.WithTimeout(t.Context(), limit)
-			defer cancel()
-			return p.ask(ctx, "gateway", func() int { calls++; <-hang; return 7 })
-		}
-		start := time.Now()
-		if _, ok := ask(600 * time.Millisecond); ok || time.Since(start) != 600*time.Millisecond {
-			t.Errorf("answered: %v, after %v", ok, time.Since(start))
-		}
-		time.AfterFunc(100*time.Millisecond, func() { close(hang) })
-		if v, ok := ask(time.Second); !ok || v != 7 || calls != 1 {
-			t.Errorf("%d, %v, asked %d times: the question under way is shared", v, ok, calls)
-		}
-		if v, ok := p.ask(t.Context(), "another", func() int { return 8 }); !ok || v != 8 {
-			t.Errorf("another question: %d, %v", v, ok)
-		}
-		if v, ok := ask(time.Second); !ok || v != 7 || calls != 2 {
-			t.Errorf("%d, %v, asked %d times: an answer is not kept", v, ok, calls)
-		}
-		p.left.Wait()
-	})
 }

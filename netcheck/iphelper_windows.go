@@ -52,7 +52,7 @@ var helper = &ipHelper{
 	iface: readIface, ifaces: readIfaces, addrs: readAddrs, routes: readRoutes, metric: readMetric,
 	best: bestRoute, bestIface: bestIface, neighbour: readNeighbour, nameServers: readNameServers, switchedOff: readSwitchedOff,
 	resolving: func(index int, ip netip.Addr) bool {
-		return neighbours.underWay(func(k neighbourKey) bool { return k.index == index && k.ip == ip.WithZone("") })
+		return neighbours.UnderWay(func(k neighbourKey) bool { return k.index == index && k.ip == ip.WithZone("") })
 	},
 }
 

@@ -363,7 +363,7 @@ func TestCrossCheck(t *testing.T) {
 	ended, end := context.WithCancel(ctx)
 	end()
 	CrossCheck(ended)
-	hearsay.left.Wait()
+	hearsay.Wait()
 }
 
 // What one look costs: of an interface ten times a second where no news comes, of all else twice.

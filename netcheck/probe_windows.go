@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"holdfast/internal/dial"
+	"holdfast/internal/patient"
 )
 
 var (
@@ -32,7 +33,7 @@ const toItself = "ping"
 var gatewayQuestions = [...]func(context.Context, Way) GatewayAnswer{askGatewayTTL, askGatewayTCP, askGatewayNeighbour}
 
 // neighbours asks next hops for their hardware address, which no call can be told to give up.
-var neighbours patient[neighbourKey, error]
+var neighbours patient.Questions[neighbourKey, error]
 
 type neighbourKey struct {
 	index  int
@@ -54,7 +55,7 @@ func askGatewayNeighbour(ctx context.Context, w Way) GatewayAnswer {
 	case <-time.After(askAgain):
 	}
 	start := time.Now()
-	err, ok := neighbours.ask(ctx, k, func() error {
+	err, ok := neighbours.Ask(ctx, k, func() error {
 		row, source := netRowOf(k.index, k.ip), putInet(k.source, k.index)
 		from := &source
 		if !k.source.IsValid() {
